@@ -1,0 +1,1 @@
+"""Who judges: everything here has ``.review(transcript, steps) -> Review``."""
