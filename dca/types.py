@@ -10,7 +10,7 @@ This module knows nothing of how a text is cut, judged, paid or shown.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol, runtime_checkable
@@ -381,4 +381,16 @@ class Backend(Protocol):
 
     def complete(self, request: Request, /) -> Reply:
         """Answer one request. Raises `TransportError` when it cannot, `RunError` when the run must stop."""
+        ...
+
+
+class ReplyStore(Protocol):
+    """Remembers accepted replies, so that no question is paid for twice."""
+
+    def once(self, request: Request, identity: str, ask: Callable[[], Reply], /) -> Reply:
+        """The stored reply (its usage then says `reused=1`), or `ask()`, called once however many ask at a time.
+
+        What `ask` raises reaches every caller that waited, and nothing is stored: `ask` returns only replies
+        that were validated.
+        """
         ...
