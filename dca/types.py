@@ -100,9 +100,7 @@ class Transcript:
                 raise InputError(f"spans must tile the completion; {span} does not start at {edges[-1]}")
             edges.append(span.stop)
         if self.spans and edges[-1] != len(self.completion):
-            raise InputError(
-                f"spans must tile the completion; they end at {edges[-1]} of {len(self.completion)}"
-            )
+            raise InputError(f"spans must tile the completion; they end at {edges[-1]} of {len(self.completion)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +158,7 @@ class Review:
         for name, empty in (("labels", None), ("links", None), ("reasons", "")):
             _set(self, **{name: tuple(getattr(self, name)) or (empty,) * count})
             if len(getattr(self, name)) != count:
-                raise ReviewError(
-                    f"expected {count} {name}, one for each score, got {len(getattr(self, name))}"
-                )
+                raise ReviewError(f"expected {count} {name}, one for each score, got {len(getattr(self, name))}")
         for k, score in enumerate(self.scores):
             if not -1.0 <= score <= 1.0:  # also catches NaN
                 raise ReviewError(f"the score of step {k} must be a number in [-1, 1], got {score!r}")

@@ -13,9 +13,7 @@ SCALE: Final = 0.75
 """The constant that scores are divided by. It was chosen by experiment, in place of a group's RMS (DESIGN.md, 3)."""
 
 
-def centred_scores(
-    scores: Sequence[float], lengths: Sequence[int], neutral: Sequence[bool]
-) -> tuple[float, ...]:
+def centred_scores(scores: Sequence[float], lengths: Sequence[int], neutral: Sequence[bool]) -> tuple[float, ...]:
     """z_k, the tilt of each step: zero-sum over the tokens that count, exactly 0 where the reviewer has no say.
 
         z_k = (s_k - sum_j n_j s_j / N) / 0.75,    N = sum_j n_j over steps that are not neutral
