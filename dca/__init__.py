@@ -1,3 +1,37 @@
-"""DCA: reviewer-granted dense credit assignment for RL of reasoning models."""
+"""DCA: reviewer-granted dense credit assignment for RL of reasoning models.
+
+    transcript -> steps -> review -> (findings) -> credits -> token advantages
+
+A reviewer looks back over a finished rollout and splits the reward that correctness paid over the reasoning steps.
+The total never changes. Importing this loads no torch, no transformers, no trl and no anthropic.
+"""
+
+from dca.credit.schemes import Share, ValueDifference
+from dca.credit.segment import segment
+from dca.errors import DCAError
+from dca.pipeline import Progress, assign_credit, assign_many
+from dca.review.scripted import ScriptedReviewer
+from dca.types import Assignment, Credits, Finding, Review, Row, Split, Step, Transcript
+from dca.usage import Usage
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Assignment",
+    "Credits",
+    "DCAError",
+    "Finding",
+    "Progress",
+    "Review",
+    "Row",
+    "ScriptedReviewer",
+    "Share",
+    "Split",
+    "Step",
+    "Transcript",
+    "Usage",
+    "ValueDifference",
+    "assign_credit",
+    "assign_many",
+    "segment",
+]

@@ -8,7 +8,8 @@
     │   ├── ReplyError                      the reviewer answered, but not in the agreed form
     │   ├── RefusedError                    the reviewer declined to answer (`category` says why)
     │   ├── TruncatedError                  the answer was cut off
-    │   └── TransportError                  no answer arrived within the time allowed
+    │   ├── TransportError                  no answer arrived within the time allowed
+    │   └── PendingReply                    the answer is still to be written by a person
     └── RunError (RuntimeError)             the run must stop: these are never turned into a fallback
         ├── RecordingMiss (LookupError)     a replay asked for something that was never recorded
         ├── CredentialError (PermissionError)  the key or the account was refused
@@ -73,6 +74,10 @@ class TruncatedError(ReviewError):
 
 class TransportError(ReviewError):
     """No answer arrived within the time allowed."""
+
+
+class PendingReply(ReviewError):
+    """The question lies ready for a person, who has not answered yet: the row is pending, not failed."""
 
 
 class RunError(DCAError, RuntimeError):

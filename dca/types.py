@@ -133,6 +133,7 @@ class Review:
         baseline: V_0, the value before the first step; needed by the measure "value".
         reviewer: Who reviewed: name, and model and prompt where there are any.
         usage: What the review cost.
+        trace: (role, text) pairs of what was sent and answered, where a reviewer was told to keep them.
 
     Raises:
         ReviewError: NaN, infinite or out-of-range scores; lengths that differ; an unknown label or measure;
@@ -151,6 +152,7 @@ class Review:
     baseline: float | None = None
     reviewer: str = ""
     usage: Usage = NO_USAGE
+    trace: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.scores)
@@ -339,6 +341,17 @@ class Reviewer(Protocol):
 
     def review(self, transcript: Transcript, steps: tuple[Step, ...], /) -> Review:
         """Judge the steps of one rollout: one score for each."""
+        ...
+
+
+@runtime_checkable
+class GroupReviewer(Protocol):
+    """A reviewer that takes several rollouts of one prompt in a request."""
+
+    rollouts_per_request: int
+
+    def review_group(self, rows: Sequence[tuple[Transcript, tuple[Step, ...]]], /) -> Sequence[Review | Exception]:
+        """Judge up to `rollouts_per_request` rollouts: for each a review, or the error it ended in."""
         ...
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final
 
 
@@ -55,3 +56,27 @@ class Usage:
 
 
 NO_USAGE: Final = Usage()
+
+
+class Tally:
+    """A running total that stays exact however many small sums of dollars are added.
+
+    >>> tally = Tally()
+    >>> for _ in range(10):
+    ...     tally.add(Usage(requests=1, cost_usd=0.1))
+    >>> tally.total.requests, tally.total.cost_usd
+    (10, 1.0)
+    """
+
+    def __init__(self) -> None:
+        self._counts, self._dollars = NO_USAGE, Fraction(0)
+
+    def add(self, usage: Usage) -> None:
+        """Add what one review cost."""
+        self._counts += usage
+        self._dollars += Fraction(usage.cost_usd)
+
+    @property
+    def total(self) -> Usage:
+        """Everything added so far."""
+        return replace(self._counts, cost_usd=float(self._dollars))

@@ -1,0 +1,81 @@
+"""The switchboard: from the names on a command line to the parts they stand for.
+
+The only room that knows concrete reviewers, schemes and segmenters together. Parts are imported when they are asked
+for, so that naming one costs nothing for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from dca.errors import InputError
+from dca.types import Reviewer, Scheme, Segmenter
+
+REVIEWERS: Final = ("arithmetic",)
+SCHEMES: Final = ("share", "value_difference")
+GRADERS: Final = ("exact", "math")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeChoice:
+    """A scheme by name, with the options that apply to it."""
+
+    name: str = "share"
+    credit_coef: float = 0.5
+    sign_preserving: bool = False
+    withhold: bool = False
+
+    def build(self) -> Scheme:
+        """The scheme itself."""
+        from dca.credit.schemes import Share, ValueDifference
+
+        if self.name == "share":
+            return Share(self.credit_coef, self.sign_preserving, self.withhold)
+        if self.name == "value_difference":
+            return ValueDifference()
+        raise InputError(f"--scheme: expected one of {', '.join(SCHEMES)}, got {self.name!r}")
+
+    def options(self) -> dict[str, Any]:
+        """What a reader needs to build the same scheme again."""
+        return {k: v for k, v in asdict(self).items() if k != "name"} if self.name == "share" else {}
+
+
+def reviewer(name: str) -> Reviewer:
+    """A reviewer by name."""
+    if name == "arithmetic":
+        from dca.review.arithmetic import ArithmeticReviewer
+
+        return ArithmeticReviewer()
+    raise InputError(f"--reviewer: expected one of {', '.join(REVIEWERS)}, got {name!r}")
+
+
+def segmenter(how: str, max_steps: int) -> Segmenter:
+    """A way of cutting completions by name, with a cap on the number of steps."""
+    from dca.credit.segment import SEGMENTERS, segment
+
+    if how not in SEGMENTERS:
+        raise InputError(f"--segment: expected one of {', '.join(SEGMENTERS)}, got {how!r}")
+    return partial(segment, how=how, max_steps=max_steps)
+
+
+def grader(name: str) -> Callable[[str, str], float]:
+    """A way of grading by name."""
+    from dca import grading
+
+    if name not in grading.GRADERS:
+        raise InputError(f"--grade: expected one of {', '.join(grading.GRADERS)}, got {name!r}")
+    return grading.GRADERS[name]
+
+
+def bundled_transcripts() -> Path:
+    """The transcripts that come with DCA, written for it; see the README beside them."""
+    return Path(str(resources.files("dca") / "data" / "transcripts.jsonl"))
+
+
+DEMO_TRANSCRIPT: Final = "..."
+"""The bundled transcript that the demo shows in full."""
