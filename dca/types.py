@@ -348,7 +348,10 @@ class Reviewer(Protocol):
 class GroupReviewer(Protocol):
     """A reviewer that takes several rollouts of one prompt in a request."""
 
-    rollouts_per_request: int
+    @property
+    def rollouts_per_request(self) -> int:
+        """The most rollouts a request may hold."""
+        ...
 
     def review_group(self, rows: Sequence[tuple[Transcript, tuple[Step, ...]]], /) -> Sequence[Review | Exception]:
         """Judge up to `rollouts_per_request` rollouts: for each a review, or the error it ended in."""
