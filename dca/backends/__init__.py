@@ -1,0 +1,1 @@
+"""Doors out: everything here has ``.complete(request) -> Reply``."""
