@@ -1,7 +1,7 @@
 """The output contract: one assignment a line, in and out, with all that is needed to split the reward anew.
 
-A line holds the review itself (scores, labels, links), so other schemes and coefficients can be tried for free.
-The fields are described by `dca/data/assignment.schema.json`. This module knows records and files; it reviews nothing.
+A line holds the review itself (scores, labels, links), so other schemes and options can be tried for free.
+The fields are described by `dca/data/assignment.schema.json`. This module knows records and files, no reviewer.
 """
 
 from __future__ import annotations

@@ -158,8 +158,8 @@ def review(
     fields = Fields(prompt_field, completion_field, reward_field, id_field, reference_field)
     grader = config.grader(grade) if grade is not None else None
     _refuse_to_replace(out, resume, overwrite)
-    with standard_input_kept(inputs) as paths:
-        _review(out, Source(paths, fields, reward, grader, limit, skip_bad), judging, resume and out.exists())
+    with standard_input_kept(Source(tuple(inputs), fields, reward, grader, limit, skip_bad)) as source:
+        _review(out, source, judging, resume and out.exists())
 
 
 def _refuse_to_replace(out: Path, resume: bool, overwrite: bool) -> None:

@@ -6,7 +6,6 @@ for, so that naming one costs nothing for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import resources
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dca.errors import InputError
+from dca.transcripts.fields import Grade
 from dca.types import Reviewer, Scheme, Segmenter
 
 REVIEWERS: Final = ("arithmetic",)
@@ -63,13 +63,11 @@ def segmenter(how: str, max_steps: int) -> Segmenter:
     return partial(segment, how=how, max_steps=max_steps)
 
 
-def grader(name: str) -> Callable[[str, str], float]:
-    """A way of grading by name."""
-    from dca import grading
+def grader(name: str) -> Grade:
+    """A way of grading by name, once it is known to work here."""
+    from dca.grading import find_grader
 
-    if name not in grading.GRADERS:
-        raise InputError(f"--grade: expected one of {', '.join(grading.GRADERS)}, got {name!r}")
-    return grading.GRADERS[name]
+    return find_grader(name)
 
 
 def bundled_transcripts() -> Path:
@@ -77,5 +75,5 @@ def bundled_transcripts() -> Path:
     return Path(str(resources.files("dca") / "data" / "transcripts.jsonl"))
 
 
-DEMO_TRANSCRIPT: Final = "..."
+DEMO_TRANSCRIPT: Final = "orchard-crates"
 """The bundled transcript that the demo shows in full."""

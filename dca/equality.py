@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -32,10 +33,17 @@ class MathVerify:
     Args:
         patience: Seconds after which a silent child is ended, and its question answered False.
         command: What starts the child.
+        clock: Seconds, from any origin.
     """
 
-    def __init__(self, *, patience: float = 30.0, command: Sequence[str] = COMMAND) -> None:
-        self._patience, self._command = patience, tuple(command)
+    def __init__(
+        self,
+        *,
+        patience: float = 30.0,
+        command: Sequence[str] = COMMAND,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._patience, self._command, self._clock = patience, tuple(command), clock
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
         self._owner = 0
@@ -47,12 +55,21 @@ class MathVerify:
         Raises:
             InputError: math-verify is not installed, or cannot be loaded.
         """
+        question = json.dumps([answer, reference]) + "\n"
         with self._lock:
-            child = self._running()
-            reply = _ask(child, json.dumps([answer, reference]) + "\n", self._patience)
-            if not reply:
+            for _ in range(2):  # a child that died of something else is no verdict: ask another one
+                begun = self._clock()
+                try:
+                    reply = _ask(self._running(), question, self._patience)
+                except BaseException:  # Ctrl-C: the answer still to come must not meet the next question
+                    self.close()
+                    raise
+                if reply:
+                    return reply == _EQUAL
                 self.close()
-            return reply == _EQUAL
+                if self._clock() - begun >= self._patience:
+                    break
+        return False
 
     def close(self) -> None:
         """End the child, if this process started it."""
@@ -67,9 +84,14 @@ class MathVerify:
         return self._child
 
 
-def _started(command: Sequence[str]) -> subprocess.Popen[str]:
+def require_math_verify() -> None:
+    """Raises InputError, naming the extra to install, where math-verify is missing."""
     if importlib.util.find_spec("math_verify") is None:
         raise InputError("expected math-verify, which is not installed; pip install 'dca-rl[math]'")
+
+
+def _started(command: Sequence[str]) -> subprocess.Popen[str]:
+    require_math_verify()
     child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

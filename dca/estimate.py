@@ -1,7 +1,7 @@
 """What a review would cost, before anything is spent: tokens by counting, dollars by the price table.
 
-Tokens are estimated, not asked for. The weights below were fitted to the last tokenizer Anthropic published (Claude 2,
-in the Python package anthropic 0.30.0) on English prose, mathematics, code and Chinese, where they are within 8 % for
+Tokens are estimated, not asked for. The weights were fitted to the last tokenizer that Anthropic published (Claude 2,
+in the package anthropic 0.30.0) on English prose, mathematics, code and Chinese, where they are within 8 % for
 each kind; newer models' tokenizers are counted as 30 % more. What a reply takes is an assumption, stated below. This
 module sends nothing.
 """

@@ -12,20 +12,20 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from dca.equality import MathVerify
+from dca.equality import MathVerify, require_math_verify
 from dca.errors import InputError
 
 Grade = Callable[[str, str], float]
 
 _BOXED: Final = "\\boxed"
 _LONGEST: Final = 2000  # characters of a boxed answer, and of the end of a text that is searched for a number
-_TRIES: Final = 50  # boxes that are looked into, from the last one back, for one that closes
+_TRIES: Final = 50  # marks that are looked at, from the last one back, for one that has an answer
 _BRACE: Final = re.compile(r"[{}]")
-_LETTER_MARK: Final = re.compile(r"^[ \t]*A:[ \t]*(.+)$", re.MULTILINE)
-_MARKS: Final = (  # after \boxed{}, in this order: how a solution says which value is its answer
-    re.compile(r"####[ \t]*(.+)"),
+_LETTER_MARK: Final = re.compile(r"^[ \t]*A:", re.MULTILINE)
+_MARKS: Final = (  # after \boxed{}, in this order: what a solution writes before its answer
+    re.compile(r"####"),
     _LETTER_MARK,
-    re.compile(r"\banswer\b[\s*_]*(?:\bis\b|:|=)[\s*_:]*(.+)", re.IGNORECASE),
+    re.compile(r"\banswer\b[\s*_]*(?:\bis\b|:|=)[\s*_:]*", re.IGNORECASE),
 )
 _SENTENCE_END: Final = re.compile(r"[.!?;](?=\s|$)")
 
@@ -44,7 +44,7 @@ _PLAIN: Final = (  # LaTeX and typography, rewritten to the plain way of writing
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),
     (re.compile(r"^\s*([+-])\s+(?=[\d.])"), r"\1"),
 )
-_BEFORE: Final = " \t\r\n,:;*_'"
+_BEFORE: Final = " \t\r\n,:;*_'#"
 _AFTER: Final = _BEFORE + "."  # ".5" starts with one
 
 _DECIMAL: Final = r"(?>\d+(?:\.\d+)?|\.\d+)"
@@ -114,6 +114,19 @@ GRADERS: Final[Mapping[str, Grade]] = MappingProxyType({"exact": grade_exact, "m
 _MATH_VERIFY: Final = MathVerify()  # shared: the child takes a second to start
 
 
+def find_grader(name: str) -> Grade:
+    """A grader by name, once it is known to work here.
+
+    Raises:
+        InputError: There is none of this name, or the extra it needs is not installed.
+    """
+    if name not in GRADERS:
+        raise InputError(f"expected a grader, one of {', '.join(GRADERS)}, got {name!r}")
+    if name == "math":
+        require_math_verify()
+    return GRADERS[name]
+
+
 def marked_answer(text: str) -> str | None:
     r"""What a text marks as its answer, by the strongest kind of mark it has, or None.
 
@@ -123,9 +136,16 @@ def marked_answer(text: str) -> str | None:
     if boxed := _last_boxed(text):
         return boxed
     for mark in _MARKS:
-        if found := mark.findall(text):
-            return _SENTENCE_END.split(found[-1])[0]
+        if found := _after(mark, text):
+            return _SENTENCE_END.split(found)[0]
     return None
+
+
+def _after(mark: re.Pattern[str], text: str) -> str:
+    """What stands after the last such mark, on its line; "" where there is none."""
+    ends = [match.end() for match in mark.finditer(text)]
+    lines = (text[end:].lstrip(" \t").split("\n", 1)[0] for end in reversed(ends[-_TRIES:]))
+    return next(filter(str.strip, lines), "")
 
 
 def _last_boxed(text: str) -> str | None:
@@ -221,12 +241,9 @@ def _lone_number(text: str) -> Fraction | None:
 
 def _chosen(completion: str) -> str | None:
     """The letter of the option a completion ends on."""
-    answer = _last_boxed(completion)
-    for mark in _MARKS:
-        found = mark.findall(completion)
-        if answer is None and found and mark is not _LETTER_MARK:
-            answer = found[-1]
-    answer = _plain(_last_line(completion) if answer is None else answer)
+    marks = [mark for mark in _MARKS if mark is not _LETTER_MARK]  # there "A:" is an option
+    marked = (_after(mark, completion) for mark in marks)
+    answer = _plain(_last_boxed(completion) or next(filter(None, marked), "") or _last_line(completion))
     if named := _OPTION.findall(answer):
         return str(named[-1])
     choice = _CHOICE.match(answer)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from dca.assignments import LineWriter, read_assignments, to_line, to_record
 from dca.dispatch import name_of
 from dca.errors import InputError
 from dca.pipeline import Progress, assign_many
-from dca.transcripts.fields import Fields, read_transcripts
-from dca.transcripts.place import BadRecord
+from dca.transcripts.fields import Fields, Grade, read_transcripts
+from dca.transcripts.place import STDIN, BadRecord, source_name
 from dca.types import Reviewer, Scheme, Segmenter, Transcript
 
 OnBad = Callable[[BadRecord], None]
@@ -39,14 +39,16 @@ class Source:
         grade: Pays the reward by comparing the completion with the reference, instead of a field.
         limit: Read no more than so many.
         skip_bad: Leave out records that cannot be used, instead of refusing the whole input.
+        standard_input: A copy of standard input that can be read more than once.
     """
 
     paths: tuple[str, ...]
     fields: Fields = field(default_factory=Fields)
     reward: float | None = None
-    grade: Callable[[str, str], float] | None = None
+    grade: Grade | None = None
     limit: int | None = None
     skip_bad: bool = False
+    standard_input: Path | None = None
 
     def transcripts(self, on_bad: OnBad | None = None, *, grade: bool = True) -> Iterator[Transcript]:
         """Read the transcripts, one at a time.
@@ -57,10 +59,13 @@ class Source:
         """
         grader = self.grade if grade or self.grade is None else _ungraded
         report = (on_bad or _ignore) if self.skip_bad else None
-        streams = (
-            read_transcripts(path, self.fields, reward=self.reward, grade=grader, on_bad=report) for path in self.paths
-        )
+        streams = (self._read(path, grader, report) for path in self.paths)
         return islice(chain.from_iterable(streams), self.limit)
+
+    def _read(self, path: str, grader: Grade | None, report: OnBad | None) -> Iterator[Transcript]:
+        kept = self.standard_input if path == STDIN else None
+        name = source_name(path) if kept else None
+        return read_transcripts(kept or path, self.fields, name=name, reward=self.reward, grade=grader, on_bad=report)
 
 
 def _ungraded(_completion: str, _reference: str) -> float:
@@ -72,14 +77,16 @@ def _ignore(_bad: BadRecord) -> None:
 
 
 @contextmanager
-def standard_input_kept(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The paths, with "-" replaced by a temporary copy of standard input, so that it can be read twice."""
+def standard_input_kept(source: Source) -> Iterator[Source]:
+    """The source with a temporary copy of standard input, if it reads that, so that it can be read twice."""
+    if STDIN not in source.paths:
+        yield source
+        return
     with tempfile.TemporaryDirectory(prefix="dca-") as folder:
         kept = Path(folder) / "stdin"
-        if "-" in paths:
-            with kept.open("wb") as copy:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
-        yield tuple(str(kept) if path == "-" else path for path in paths)
+        with kept.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield replace(source, standard_input=kept)
 
 
 @dataclass(frozen=True, slots=True)
