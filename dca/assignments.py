@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from dca.credit.schemes import uniform
 from dca.errors import DCAError, InputError
+from dca.protocols import Scheme
 from dca.transcripts.records import read_records
-from dca.types import POLICY, Assignment, Finding, Review, Row, Scheme, balances
+from dca.types import POLICY, Assignment, Finding, Review, Row, balances
 
 SCHEMA_VERSION: Final = 1
 _NEEDED: Final = ("id", "completion", "reward", "steps", "unassigned", "scheme", "verification", "schema_version")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from dca.errors import InputError
+from dca.protocols import Reviewer, Scheme, Segmenter
 from dca.transcripts.fields import Grade
-from dca.types import Reviewer, Scheme, Segmenter
 
 REVIEWERS: Final = ("arithmetic",)
 SCHEMES: Final = ("share", "value_difference")

@@ -18,7 +18,8 @@ from functools import partial
 from typing import Final
 
 from dca.errors import ReviewError, RunError
-from dca.types import GroupReviewer, Review, Reviewer, Segmenter, Step, Transcript
+from dca.protocols import GroupReviewer, Reviewer, Segmenter
+from dca.types import Review, Step, Transcript
 from dca.usage import NO_USAGE, Usage
 
 LOG: Final = logging.getLogger("dca")

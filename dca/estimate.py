@@ -17,8 +17,8 @@ from itertools import groupby
 from typing import Final
 
 from dca.backends.prices import Price
+from dca.messages import Request
 from dca.review.llm import LLMReviewer, Sheet
-from dca.types import Request
 from dca.usage import Usage
 
 NEWER_TOKENIZER: Final = 1.3

@@ -16,7 +16,8 @@ from dca.credit.schemes import Share, uniform, verification_mask
 from dca.credit.segment import segment
 from dca.dispatch import Verdict, ask_all, in_turn, name_of
 from dca.errors import FallbackRateError, SchemeError
-from dca.types import Assignment, Detection, Detector, Reviewer, Row, Scheme, Segmenter, Step, Transcript
+from dca.protocols import Detector, Reviewer, Scheme, Segmenter
+from dca.types import Assignment, Detection, Row, Step, Transcript
 from dca.usage import NO_USAGE, Tally, Usage
 
 

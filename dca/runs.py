@@ -21,9 +21,10 @@ from dca.assignments import LineWriter, read_assignments, to_line, to_record
 from dca.dispatch import name_of
 from dca.errors import InputError
 from dca.pipeline import Progress, assign_many
+from dca.protocols import Reviewer, Scheme, Segmenter
 from dca.transcripts.fields import Fields, Grade, read_transcripts
 from dca.transcripts.place import STDIN, BadRecord, source_name
-from dca.types import Reviewer, Scheme, Segmenter, Transcript
+from dca.types import Transcript
 
 OnBad = Callable[[BadRecord], None]
 

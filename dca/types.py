@@ -1,4 +1,4 @@
-"""The records that flow through DCA, and the protocols at its doors.
+"""The records that flow through DCA.
 
     Transcript -> Steps -> Review -> (Findings) -> Split (Credits + push) -> Assignment
 
@@ -10,10 +10,10 @@ This module knows nothing of how a text is cut, judged, paid or shown.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from dca.errors import InputError, LedgerError, ReviewError, SchemeError
 from dca.usage import NO_USAGE, Usage
@@ -291,118 +291,3 @@ class Assignment:
     scheme: str
     fallback: str | None = None
     usage: Usage = NO_USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a request: role ``"user"`` or ``"assistant"``, and its text."""
-
-    role: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a backend is asked.
-
-    Attributes:
-        system: The rubric; constant for a prompt version, so providers can cache it.
-        messages: The conversation, user first; a repair re-ask appends the reply and the complaint.
-        schema: JSON schema of the reply; constant for a prompt version.
-        max_tokens: Room for the reply, thinking included.
-        effort: "off", "low", "medium" or "high": how much the model may think.
-        sample: Which of k votes this is; part of the cache key.
-        case: A readable name for recordings; not part of the key.
-    """
-
-    system: str
-    messages: tuple[Message, ...]
-    schema: Mapping[str, Any]
-    max_tokens: int = 4096
-    effort: str = "off"
-    sample: int = 0
-    case: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a backend answered: the text, why it stopped, what it cost, who produced it."""
-
-    text: str
-    stop_reason: str = "end_turn"
-    usage: Usage = NO_USAGE
-    model: str = ""
-    category: str | None = None
-
-
-@runtime_checkable
-class Reviewer(Protocol):
-    """Whoever judges. `review` raises `ReviewError` when it has no judgement to give."""
-
-    def review(self, transcript: Transcript, steps: tuple[Step, ...], /) -> Review:
-        """Judge the steps of one rollout: one score for each."""
-        ...
-
-
-@runtime_checkable
-class GroupReviewer(Protocol):
-    """A reviewer that takes several rollouts of one prompt in a request."""
-
-    @property
-    def rollouts_per_request(self) -> int:
-        """The most rollouts a request may hold."""
-        ...
-
-    def review_group(self, rows: Sequence[tuple[Transcript, tuple[Step, ...]]], /) -> Sequence[Review | Exception]:
-        """Judge up to `rollouts_per_request` rollouts: for each a review, or the error it ended in."""
-        ...
-
-
-class Detector(Protocol):
-    """Whoever recognises verification and show."""
-
-    def detect(self, transcript: Transcript, steps: tuple[Step, ...], review: Review, /) -> Detection:
-        """Say which steps verify, and which episodes are for show."""
-        ...
-
-
-class Scheme(Protocol):
-    """Whoever turns judgement into credit: any callable of one `Row`."""
-
-    def __call__(self, row: Row, /) -> Split:
-        """Split `row.amount` over the steps."""
-        ...
-
-
-class Segmenter(Protocol):
-    """Whoever cuts a transcript into steps; the steps' texts joined are the completion."""
-
-    def __call__(self, transcript: Transcript, /) -> tuple[Step, ...]:
-        """Cut one completion."""
-        ...
-
-
-@runtime_checkable
-class Backend(Protocol):
-    """How a prompt is answered. `identity` is part of every cache key."""
-
-    @property
-    def identity(self) -> str:
-        """Names model, server and whatever else changes the answer."""
-        ...
-
-    def complete(self, request: Request, /) -> Reply:
-        """Answer one request. Raises `TransportError` when it cannot, `RunError` when the run must stop."""
-        ...
-
-
-class ReplyStore(Protocol):
-    """Remembers accepted replies, so that no question is paid for twice."""
-
-    def once(self, request: Request, identity: str, ask: Callable[[], Reply], /) -> Reply:
-        """The stored reply (its usage then says `reused=1`), or `ask()`, called once however many ask at a time.
-
-        What `ask` raises reaches every caller that waited, and nothing is stored: `ask` returns only replies
-        that were validated.
-        """
-        ...

@@ -15,25 +15,30 @@ PACKAGE = ROOT / "dca"
 ROOMS = {  # room: (floor, third-party packages it may import)
     "dca.usage": (0, set()),
     "dca.errors": (1, set()),
+    "dca.messages": (1, set()),
     "dca.types": (2, set()),
-    "dca.credit": (3, set()),
-    "dca.equations": (3, set()),
-    "dca.dispatch": (4, set()),
-    "dca.transcripts": (4, {"pyarrow"}),
-    "dca.grading": (4, {"math_verify"}),
-    "dca.review": (4, {"jsonschema"}),
-    "dca.backends": (4, {"anthropic", "tenacity", "httpx2"}),
-    "dca.pipeline": (5, set()),
-    "dca.assignments": (5, set()),
-    "dca.report": (6, {"jinja2", "markupsafe", "rich"}),
-    "dca.runs": (6, set()),
-    "dca": (7, set()),  # the front door
-    "dca.config": (8, set()),
-    "dca.cli": (9, {"typer", "rich"}),
+    "dca.protocols": (3, set()),
+    "dca.credit": (4, set()),
+    "dca.equations": (4, set()),
+    "dca.dispatch": (5, set()),
+    "dca.transcripts": (5, {"pyarrow"}),
+    "dca.equality": (4, {"math_verify"}),
+    "dca.grading": (5, set()),
+    "dca.review": (5, {"jsonschema"}),
+    "dca.backends": (5, {"anthropic", "tenacity", "httpx2"}),
+    "dca.pipeline": (6, set()),
+    "dca.assignments": (6, set()),
+    "dca.report": (7, {"jinja2", "markupsafe", "rich"}),
+    "dca.runs": (7, set()),
+    "dca.estimate": (7, set()),
+    "dca": (8, set()),  # the front door
+    "dca.config": (9, set()),
+    "dca.commands": (10, {"typer", "rich"}),
+    "dca.cli": (11, {"typer"}),
 }
-LAZY = {"dca.config", "dca.cli", "dca"}  # rooms that may import inside a function
+LAZY = {"dca.config", "dca.commands", "dca"}  # rooms that may import inside a function
 OPTIONAL = {"pyarrow", "math_verify"}  # extras, imported where they are used
-THIRD_PARTY_IN = {"anthropic": {"dca.backends.anthropic"}, "jsonschema": {"dca.review.reply"}}
+THIRD_PARTY_IN = {"anthropic": {f"dca.backends.{m}" for m in ("anthropic", "client", "failure", "retry")}, "jsonschema": {"dca.review.reply"}}
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ def test_third_party_packages_stay_in_their_rooms() -> None:
 
 def test_imports_stand_at_the_top() -> None:
     """Only the switchboard, the command line and optional extras import inside a function."""
-    late = [i for i in ALL if i.nested and i.module not in LAZY and i.target.split(".")[0] not in OPTIONAL]
+    late = [i for i in ALL if i.nested and room(i.module) not in LAZY and i.target.split(".")[0] not in OPTIONAL]
     assert late == []
 
 
@@ -157,5 +162,5 @@ def test_no_file_and_no_function_outgrows_its_reader() -> None:
         text = path.read_text("utf-8")
         assert text.count("\n") <= 300, path
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef) and node.body and path.name != "cli.py":
+            if isinstance(node, ast.FunctionDef) and node.body and path.parent.name != "commands":
                 assert (node.end_lineno or 0) - node.lineno <= 60, f"{path}:{node.lineno}"

@@ -24,7 +24,7 @@ from dca.backends.encoding import decode_reply, encode_reply
 from dca.backends.flight import SingleFlight
 from dca.backends.keys import request_key, schema_hash, text_hash
 from dca.errors import InputError, RunError
-from dca.types import Reply, Request
+from dca.messages import Reply, Request
 
 _APPLICATION: Final = 0x44434131  # "DCA1": tells our files from other SQLite files
 _FORMAT: Final = 1

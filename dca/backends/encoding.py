@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dca.backends.keys import SHORT, schema_hash, text_hash
 from dca.errors import InputError, RefusedError, ReplyError, ReviewError, TruncatedError
-from dca.types import Reply, Request
+from dca.messages import Reply, Request
 from dca.usage import Usage
 
 REUSED: Final = Usage(reused=1)

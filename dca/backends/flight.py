@@ -14,7 +14,7 @@ from concurrent.futures import Future
 
 from dca.backends.encoding import reused
 from dca.errors import ReviewError
-from dca.types import Reply
+from dca.messages import Reply
 from dca.usage import NO_USAGE
 
 

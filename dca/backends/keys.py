@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from dca.errors import InputError
-from dca.types import Request
+from dca.messages import Request
 
 SHORT: Final = 12
 """Hex digits of a hash that file names carry (48 bits); the full hash is compared before anything is used."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 from dca.backends.keys import SHORT, file_name, request_key
 from dca.backends.shelf import write_whole
 from dca.errors import InputError, PendingReply
-from dca.types import Reply, Request
+from dca.messages import Reply, Request
 
 _PROMPT: Final = ".prompt.md"
 _REPLIES: Final = (".reply.txt", ".reply.json", ".reply.md")

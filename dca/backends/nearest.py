@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from dca.types import Request
+from dca.messages import Request
 
 _WIDE: Final = 100
 _SHOWN_LINES: Final = 40

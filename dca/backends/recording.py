@@ -22,7 +22,8 @@ from dca.backends.keys import SHORT, request_key
 from dca.backends.nearest import difference, likeness, request_lines
 from dca.backends.shelf import Shelf
 from dca.errors import InputError, PendingReply, RecordingMiss, ReviewError, RunError, TransportError
-from dca.types import Backend, Reply, Request
+from dca.messages import Reply, Request
+from dca.protocols import Backend
 
 _MODES: Final = ("missing", "rerecord")
 _COMPARED: Final = 200  # recordings looked at for the nearest one

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from dca.errors import RunError
-from dca.types import Reply, Request
+from dca.messages import Reply, Request
 from dca.usage import Usage
 
 Answer = Reply | str | Exception

@@ -32,7 +32,7 @@ from dca.backends.encoding import (
 )
 from dca.backends.keys import SHORT, canonical_json, file_name
 from dca.errors import InputError, ReviewError
-from dca.types import Message, Reply, Request
+from dca.messages import Message, Reply, Request
 
 _FORMAT: Final = "dca-recording/1"
 _NAME: Final = re.compile(rf"[0-9a-f]{{{SHORT}}}\.json")

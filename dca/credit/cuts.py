@@ -19,9 +19,10 @@ _BREAK: Final = re.compile(rf"(?>\r\n|[{NL}])(?:{SP}*+[{NL}])*+")
 _BLANK: Final = re.compile(rf"(?>\r\n|[{NL}])(?:{SP}*+[{NL}])++")
 _CLAUSE: Final = re.compile(r"[,;:，；：、]\s+|[，；：、](?=\S)")
 _GAP: Final = re.compile(r"\s+")
+_NARROW: Final = 40  # characters; nobody wraps lines shorter than this
 _INK: Final = re.compile(r"\S")
 
-_ATTRIBUTES: Final = r"(?:[^<>\"']|\"[^\"]{0,200}\"|'[^']{0,200}'|[\"'])*+"
+_ATTRIBUTES: Final = r"(?:[^<>\"']|\"[^\"<]{0,200}\"|'[^'<]{0,200}'|[\"'])*+"
 _STEP_NAME: Final = rf"step(?:[ _-]?\d+)?(?=[\s/>]){_ATTRIBUTES}"
 _SECTION_NAME: Final = r"(?:think(?:ing)?|thought|reasoning|reflection|scratchpad|answer|solution)"
 _STEP: Final = re.compile(rf"<(?P<end>/?){_STEP_NAME}>", re.IGNORECASE)
@@ -33,9 +34,9 @@ _MARK: Final = re.compile(
     rf"""
     {LS}(?P<indent>{SP}*+)(?:>{SP}*+)?(?P<hash>\#{{1,6}}{SP}*+)?(?P<bold>[*_]{{1,3}})?
     (?:
-        (?P<word>step|stage|phase|part|case){SP}*[-_\#]?{SP}*(?P<named>{_NUMBER})\b
-        (?:{SP}*[*_]*{SP}*(?:[.:)(\-–—]|(?=[{NL}]|\Z))|[*_]+|(?(hash)|(?!)))
-      | (?:步骤{SP}*|第)(?P<han>\d{{1,3}}|[一二三四五六七八九十]{{1,3}})(?:步|(?=\s*[：:.、]))
+        (?P<word>step|stage|phase|part|case){SP}*+[-_\#]?+{SP}*+(?P<named>{_NUMBER})\b
+        (?:{SP}*+[*_]*+{SP}*+(?:[.:)(\-–—]|(?=[{NL}]|\Z))|[*_]+|(?(hash)|(?!)))
+      | (?:步骤{SP}*+|第)(?P<han>\d{{1,3}}|[一二三四五六七八九十]{{1,3}})(?:步|(?=\s*[：:.、]))
       | (?P<dotted>\d{{1,3}})\\?[.、](?=[\s*_]|\Z)
       | (?P<bracket>\d{{1,3}})\)(?=[\s*_]|\Z)
       | \((?P<round>\d{{1,3}})\)(?=[\s*_]|\Z)
@@ -43,11 +44,15 @@ _MARK: Final = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_HEADING: Final = re.compile(rf"{LS}{SP}*+(?P<hash>\#{{1,6}}){SP}")
 _STYLES: Final = ("dotted", "bracket", "round")
 _CLOSING: Final = re.compile(
     rf"{LS}{SP}*+(?:\#{{1,6}}{SP}*+)?[*_]{{0,3}}"
-    rf"(?:(?:the{SP})?(?:final{SP}+)?(?:answer|solution|conclusion|result)[*_]{{0,3}}{SP}*:|\#\#\#\#{SP})",
+    rf"(?:(?:the{SP})?(?:final{SP}+)?(?:answer|solution|conclusion|result)[*_]{{0,3}}{SP}*:|\#\#\#\#{SP}|答案)",
     re.IGNORECASE,
+)
+_CONCLUSION: Final = re.compile(
+    r"[\s*_]*(?:therefore|thus|hence|so|in conclusion|in summary|finally)\b", re.IGNORECASE
 )
 
 
@@ -73,6 +78,8 @@ def is_wrapped(text: str) -> bool:
     """Whether lines end where the next word would not have fitted, so that they say nothing about steps."""
     lines = text.splitlines()
     width = max(map(len, lines), default=0)
+    if width < _NARROW:
+        return False
     breaks = [(a, b.split(None, 1)[0]) for a, b in pairwise(lines) if a.strip() and b.strip()]
     return len(breaks) > 1 and all(len(a.rstrip()) + 1 + len(word) > width for a, word in breaks)
 
@@ -156,33 +163,42 @@ def numbered_cuts(text: str) -> list[int]:
 def numbered_marks(text: str) -> list[re.Match[str]]:
     """The marks of the outermost kind of numbering."""
     marks = list(_MARK.finditer(text))
-    counts = Counter(map(_family, marks))
-    repeated = [m for m in marks if counts[_family(m)] > 1] or marks
-    named = [m for m in repeated if _family(m)[0] == "step"]
-    chosen = _family((named or repeated)[0]) if repeated else ()
-    return [m for m in marks if _family(m) == chosen]
+    families = list(map(_family, marks))
+    counts = Counter(families)
+    repeated = [family for family in families if counts[family] > 1] or families
+    named = [family for family in repeated if family[0] == "step"]
+    chosen = next(iter(named or repeated), None)
+    return [m for m, family in zip(marks, families, strict=True) if family == chosen]
 
 
-def main_structure(text: str) -> list[int]:
+def main_structure(text: str, marks: Sequence[re.Match[str]]) -> list[int]:
     """The cuts of numbered steps where they are how the whole text is built, else none.
 
     Named steps are, wherever there are two. Bare numbers must count upwards from 0 or 1 and, from the first to the
-    end of the last one's paragraph, take up half the text; a short list in an essay does not make the essay a list.
-    What comes before is cut by paragraphs, and so is what comes after, if no step but the last has a blank line.
+    end of the last one's paragraph, take up a third of the text: a short list in an essay is no essay's structure.
+    What comes before is cut by paragraphs, and so is what comes after, if no step but the last has a blank line;
+    an answer or a conclusion that closes the text is a step of its own.
+
+    Args:
+        text: The text.
+        marks: Its `numbered_marks`.
     """
-    marks = numbered_marks(text)
     if len(marks) < 2:
         return []
     first, last = marks[0].start(), marks[-1].start()
     blank = _BLANK.search(text, last)
     tail = blank.end() if blank else len(text)
-    if _family(marks[0])[0] != "step" and not (_rises(marks) and tail - first >= len(text) / 2):
+    if _family(marks[0])[0] != "step" and not (_rises(marks) and tail - first >= len(text) / 3):
         return []
-    before = paragraph_cuts(text[:first])
-    single = all(not paragraph_cuts(text[a.start() : b.start()].rstrip()) for a, b in pairwise(marks))
-    after = [m.end() for m in _BLANK.finditer(text, last)] if single else []
+    single = not any(_BLANK.search(text[a.start() : b.start()].rstrip()) for a, b in pairwise(marks))
+    after = [m.end() for m in _BLANK.finditer(text, last, len(text.rstrip()))]
+    if not single:
+        after = [cut for cut in after[-1:] if _CONCLUSION.match(text, cut)]
     closing = [m.start() for m in _CLOSING.finditer(text, last)]
-    return sorted({*before, *(m.start() for m in marks), *after, *closing})
+    level = len((marks[0]["hash"] or "").strip())
+    headings = [m.start() for m in _HEADING.finditer(text, first) if len(m["hash"]) <= level]
+    numbers = [m.start() for m in marks]
+    return sorted({*paragraph_cuts(text[:first]), *numbers, *after, *closing, *headings})
 
 
 def _family(mark: re.Match[str]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ _TOKEN: Final = re.compile(
     rf"\\\\|\\(?:begin|end)\{{[A-Za-z]{{1,40}}\*?\}}|\\[\[\]()$]|\$+|`+|(?>\r\n|[{NL}])(?P<blank>{SP}*+[{NL}]\s*+)?"
 )
 _ROW: Final = rf"{LS}(?:{SP}|>)*+\|[^{NL}]*+(?>\r\n|[{NL}]|\Z)"
-_RULE: Final = rf"{SP}*+:?-+:?{SP}*+(?:\|{SP}*+:?-+:?{SP}*+)+(?>\r\n|[{NL}]|\Z)"
+_RULE: Final = rf"{SP}*+\|?{SP}*+:?-++:?{SP}*+(?:\|{SP}*+:?-++:?{SP}*+)++\|?{SP}*+(?>\r\n|[{NL}]|\Z)"
 _TABLE: Final = re.compile(
     rf"(?:{_ROW}){{2,}}|{LS}[^{NL}|]++\|[^{NL}]*+(?>\r\n|[{NL}]){_RULE}(?:[^{NL}|]*+\|[^{NL}]*+(?>\r\n|[{NL}]|\Z))*"
 )

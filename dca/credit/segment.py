@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from dca.credit.cuts import (
     line_cuts,
     main_structure,
     numbered_cuts,
+    numbered_marks,
     paragraph_cuts,
     section_tags,
     step_tags,
@@ -54,7 +55,7 @@ CROWD: Final = 10_000
 
 _INK: Final = re.compile(r"\S")
 _CONTENT: Final = re.compile(r"[^\W_]")
-_HEADING: Final = re.compile(r"\s*(?:#{1,6}\s[^\n]*|\*\*[^\n*]+\*\*:?|[\W_]*\d{1,3}[.)][*_]*)\s*")
+_HEADING: Final = re.compile(r"\s*(?:#{1,6}\s[^\n]*|\*\*[^\n*]+\*\*:?)\s*")
 _FORMULA: Final = re.compile(r"\s*(?:\$\$|\\\[|\\begin\{)")
 _SEQUEL: Final = re.compile(r"\s*(?:[a-z]{2,}\b|[,;.])")
 
@@ -75,10 +76,10 @@ def segment(transcript: Transcript, how: str = "auto", *, max_steps: int = 64) -
     r"""Cut a completion into steps.
 
     `auto` takes the first of these that the text has: ``<step>`` tags, numbered steps, then the coarsest of
-    paragraphs, lines and sentences that gives three steps; it cuts further what is much longer than ordinary, and
-    joins what cannot stand alone (a heading, a lead-in, a displayed formula) to its neighbour. The others do what
-    they are called, and give one step where they find nothing. Every span of the transcript is cut by itself:
-    a span that is whole, or that the policy did not write, is exactly one step.
+    paragraphs, lines and sentences that gives three steps without leaving the reasoning in one of them. It cuts
+    further what is much longer than ordinary, and joins what cannot stand alone (a heading, a lead-in, a displayed
+    formula) to its neighbour. The others do what they are called, and give one step where they find nothing.
+    Every span of the transcript is cut by itself; one that is whole, or that the policy did not write, is one step.
 
     Args:
         transcript: The rollout.
@@ -164,8 +165,9 @@ def _section(text: str) -> list[int]:
 
     cuts = _glued(text, step_tags(text, code_regions(text))) if "<" in text else []
     if not cuts:
-        numbered = _glued(text, allowed(text, main_structure(text), regions))
-        cuts = _joined(text, numbered, regions, leads=False) or _coarsest(text, level, regions)
+        marks = numbered_marks(text)
+        numbered = _glued(text, allowed(text, main_structure(text, marks), regions))
+        cuts = _joined(text, numbered, regions, {m.start() for m in marks}) or _coarsest(text, level, regions)
     edges = [0]
     for start, stop in pairwise([0, *cuts, len(text)]):
         if stop - start > LONG:
@@ -180,11 +182,20 @@ def _coarsest(text: str, level: Callable[[str], list[int]], regions: Sequence[Re
     for name in ("paragraph", "line", "sentence"):
         if name == "line" and is_wrapped(text):
             continue
-        cuts = _joined(text, level(name), regions, leads=name != "sentence")
-        if len(cuts) + 1 >= FEW:
+        cuts = _joined(text, level(name), regions)
+        if len(cuts) + 1 >= FEW and (name == "sentence" or not _is_lopsided([0, *cuts, len(text)], level)):
             return cuts
         best = max(best, cuts, key=len)
     return best
+
+
+def _is_lopsided(edges: Sequence[int], level: Callable[[str], list[int]]) -> bool:
+    """Whether one of a few steps is more than half the text, has several sentences, and is not too long anyway."""
+    start, stop = max(pairwise(edges), key=lambda piece: piece[1] - piece[0])
+    if len(edges) > 2 * FEW or not edges[-1] / 2 < stop - start <= LONG:
+        return False
+    sentences = level("sentence")
+    return bisect_left(sentences, stop) - bisect_right(sentences, start) >= FEW
 
 
 def _refined(start: int, stop: int, level: Callable[[str], list[int]]) -> list[int]:
@@ -202,31 +213,31 @@ def _refined(start: int, stop: int, level: Callable[[str], list[int]]) -> list[i
     return merged(edges, (), math.ceil((stop - start) / ORDINARY))[1:-1]
 
 
-def _joined(text: str, cuts: Sequence[int], regions: Sequence[Region], *, leads: bool) -> list[int]:
+def _joined(text: str, cuts: Sequence[int], regions: Sequence[Region], numbers: Collection[int] = ()) -> list[int]:
     """The cuts that leave no piece which cannot stand alone.
 
-    A piece without letters or digits, and with `leads` a displayed formula and what goes on after it, joins the
-    piece before; with `leads`, a heading and a lead-in that ends in a colon join the piece after.
+    A piece without letters or digits, a displayed formula, and what goes on after one join the piece before; a
+    heading and a lead-in that ends in a colon join the piece after. The steps that begin at `numbers` stay apart.
     """
     if len(cuts) > CROWD:
         return list(cuts)
     kept = [0]
-    edges = [0, *cuts, len(text)]
-    for before, cut, after in zip(edges, edges[1:], edges[2:], strict=False):
+    for before, cut, after in zip([0, *cuts], cuts, [*cuts[1:], len(text)], strict=False):
         left, right = text[before:cut], text[cut:after]
         is_part = not _CONTENT.search(bare(right)) or (before == kept[-1] and not _CONTENT.search(bare(left)))
-        if leads and after - kept[-1] <= LONG:
-            is_part = is_part or _leads(left) or _follows(left, right, cut, after, regions)
+        if after - kept[-1] <= LONG and not (cut in numbers and before in numbers):
+            is_part = is_part or _leads(left, cut in numbers) or _follows(left, right, cut, after, regions)
         if not is_part:
             kept.append(cut)
     return kept[1:]
 
 
-def _leads(left: str) -> bool:
-    """Whether a piece only announces the next one."""
-    return len(left) <= ORDINARY and (
-        left.rstrip().rstrip("*_").endswith((":", "：")) or _HEADING.fullmatch(left) is not None
-    )
+def _leads(left: str, numbered: bool) -> bool:
+    """Whether a piece only announces the next one, which may be a numbered step."""
+    if len(left) > ORDINARY:
+        return False
+    announces = not numbered and left.rstrip().rstrip("*_").endswith((":", "："))
+    return announces or _HEADING.fullmatch(left) is not None
 
 
 def _follows(left: str, right: str, start: int, stop: int, regions: Sequence[Region]) -> bool:

@@ -17,7 +17,8 @@ _END: Final = re.compile(
     rf"""
       (?<![.!?…])(?P<stop>[.!?…؟۔।॥]++)(?P<close>{_CLOSE})(?P<gap>\s++)
       (?=[^\s=+×÷>≤≥≠≈/,;:|&^%)\]}}»”’.…!?])
-    | (?P<wide>(?:[。！？｡]|．(?!\d))++[”’」』）】》〉"')\]*]*+\s*+)(?=\S)
+    | (?<![。！？｡．])(?P<wide>(?:[。！？｡]|．(?!\d))++[”’」』）】》〉"')\]*]*+\s*+)(?=\S)
+    | (?<=\S)(?P<formula>\$|\\[\])])(?P<space>\s++)(?=[A-Z][a-z])
     """,
     re.VERBOSE,
 )
@@ -25,8 +26,8 @@ _BREAK: Final = re.compile(rf"(?>\r\n|[{NL}])(?P<blank>(?:{SP}*+[{NL}])*+)")
 _CONTINUED: Final = re.compile(rf"{SP}*+[a-z]{{2,}}\b(?!\))")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _MARKER: Final = re.compile(
-    rf"(?:^|[{NL}])[\s#>*_(\-]*(?:(?:step|case|part|stage|phase|claim|lemma|example|method|option)\s*)?"
-    rf"(?:\d{{1,3}}|[A-Za-z]|[ivx]{{1,4}})[*_]*$",
+    r"[\s#>*_(\-]*(?:(?:step|case|part|stage|phase|claim|lemma|example|method|option)\s*)?"
+    r"(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[*_]*",
     re.IGNORECASE,
 )
 _INITIALS: Final = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]$")
@@ -63,6 +64,7 @@ _STARTERS: Final = _words(
     """
 )
 _BEFORE_LETTER: Final = _words("is are be equals option choice answer point vertex angle side event set")
+_RELATIONS: Final = "=<>≤≥≠≈+-*/^:"
 
 
 def sentence_cuts(text: str) -> list[int]:
@@ -86,10 +88,20 @@ def _stops(text: str) -> list[int]:
     """Full stops and their kin that end a sentence."""
     cuts, begin = [], 0
     for m in _END.finditer(text):
-        if m["wide"] or _is_end(text, begin, m):
-            begin = m.end()
-            cuts.append(begin - _indent(m["gap"] or ""))
+        at = m.end()
+        if "\n" in (m["gap"] or "") and not text[at].islower():
+            continue  # the line end is a cut already
+        if m["wide"] or (_opens(text, at) if m["formula"] else _is_end(text, begin, m)):
+            begin = at
+            cuts.append(at - _indent(m["gap"] or m["space"] or ""))
     return cuts
+
+
+def _opens(text: str, at: int) -> bool:
+    """Whether the capitalised word at `at` begins a sentence, though a formula without a full stop precedes it."""
+    found = _WORD.match(text, at)
+    word = found.group().lower() if found else ""
+    return word in _STARTERS or word.endswith("ing")
 
 
 def _indent(gap: str) -> int:
@@ -103,28 +115,27 @@ def _is_end(text: str, begin: int, m: re.Match[str]) -> bool:
     stop, following = m["stop"], text[m.end()]
     if stop == ".":
         return _is_full_stop(text, begin, m, following)
-    if following == "<" or not following.islower():
-        factorial = stop == "!" and _is_operand(text, m.start())
-        dots = "?" not in stop and "!" not in stop
-        return following.isupper() or not ((following.isdigit() and dots) or factorial)
-    return not m["close"] and ("?" in stop or ("!" in stop and not _is_operand(text, m.start())))
+    operand = stop == "!" and _is_operand(text[max(0, m.start() - 2) : m.start()])
+    if following.islower():
+        return not m["close"] and not operand and ("?" in stop or "!" in stop)
+    if stop.strip(".…"):
+        return following.isupper() or not operand
+    return following.isalpha()
 
 
-def _is_operand(text: str, at: int) -> bool:
-    """Whether an exclamation mark at `at` may be a factorial: after a number, a bracket or a lone letter."""
-    before = text[max(0, at - 2) : at]
-    return (
-        before[-1:].isdecimal() or before[-1:] in (")", "}") or (before[-1:].isalpha() and not before[:-1].isalpha())
-    )
+def _is_operand(before: str) -> bool:
+    """Whether an exclamation mark after these two characters may be a factorial: of a number, bracket or letter."""
+    last, earlier = before[-1:], before[:-1]
+    return last.isdecimal() or last in (")", "}") or (last.isalpha() and not earlier.isalpha())
 
 
 def _is_full_stop(text: str, begin: int, m: re.Match[str], following: str) -> bool:
     """Whether a single full stop ends a sentence."""
     at = m.start()
     head = text[max(begin, at - 24) : at]
-    if _MARKER.search(head if begin >= at - 24 else f"\0{head}"):
-        return False
     word = "" if not head or head[-1].isspace() else head.split()[-1].lstrip("([{\"'“‘*_").lower()
+    if 0 < len(word) <= 6 and _is_marker(head, begin >= at - 24):
+        return False
     if word in _OPEN or word in _TITLES:
         return False
     if word in _REFERENCES and (following.isdecimal() or following in "($\\"):
@@ -134,14 +145,19 @@ def _is_full_stop(text: str, begin: int, m: re.Match[str], following: str) -> bo
     return not following.islower() or not (m["close"] or word in _SHORT or word in _REFERENCES)
 
 
+def _is_marker(head: str, whole: bool) -> bool:
+    """Whether what stands before a full stop numbers a step ("3", "Case 2") at the start of a line or sentence."""
+    lines = head.splitlines()
+    return (whole or len(lines) > 1) and _MARKER.fullmatch(lines[-1]) is not None
+
+
 def _ends_after_letter(text: str, head: str, word: str, after: int) -> bool:
     """Whether a sentence ends in a lone letter or an acronym, rather than going on with a name."""
     found = _WORD.match(text, after)
     following = found.group() if found else ""
-    if following.lower() in _STARTERS:
-        return True
-    if len(word) > 1 or not following:
-        return len(word) == 1
+    starts = following.lower() in _STARTERS
+    if len(word) > 1:
+        return starts and following[0].isupper()
     before = head.split()[-2:-1]
-    is_value = bool(before) and (before[0].lower() in _BEFORE_LETTER or not before[0][-1].isalpha())
-    return head[-1].islower() or (following[0].isupper() and is_value)
+    is_value = bool(before) and (before[0].lower() in _BEFORE_LETTER or before[0][-1] in _RELATIONS)
+    return starts or not following or (following[0].isupper() and (head[-1].islower() or is_value))

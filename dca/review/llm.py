@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from dca.errors import InputError, ReplyError, ReviewError
+from dca.messages import Message, Reply, Request
+from dca.protocols import Backend, ReplyStore
 from dca.review.prompts import Attempt, Prompt, Redact, attempt, load_prompt, render
 from dca.review.reply import Parts, parse_reply
 from dca.review.votes import combine
-from dca.types import Backend, Message, Reply, ReplyStore, Request, Review, Step, Transcript
+from dca.types import Review, Step, Transcript
 from dca.usage import NO_USAGE, Usage
 
 THINKING_ROOM: Final[Mapping[str, int]] = {"off": 0, "low": 4_000, "medium": 8_000, "high": 16_000}
@@ -115,6 +117,13 @@ class LLMReviewer:
             settled = self._review_batch([rows[i] for i in batch])
             results.update(zip(batch, settled, strict=True))
         return tuple(results[i] if i in results else self._nothing_to_judge(rows[i]) for i in range(len(rows)))
+
+    def requests(self, rows: Sequence[Sheet], /) -> Iterator[Request]:
+        """What `review_group` would ask, without asking: for estimates, and to look at."""
+        for batch in self._batches(rows):
+            sheets = [rows[i] for i in batch]
+            request = self._request([attempt(t, steps, self.redact) for t, steps in sheets], sheets)
+            yield from (replace(request, sample=k) for k in range(self.votes))
 
     def _batches(self, rows: Sequence[Sheet]) -> Iterator[list[int]]:
         """Places of rows that share a request: same problem, same reference, something to judge."""

@@ -16,7 +16,8 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 
 from dca.errors import RefusedError, ReplyError, ReviewError, TruncatedError
-from dca.types import POLICY, Reply, Review, Step
+from dca.messages import Reply
+from dca.types import POLICY, Review, Step
 
 Parts = dict[str, Review | ReviewError]
 """What a reply says of each rollout, by the rollout's token."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dca.backends.cache import MemoryStore, SqliteStore
 from dca.errors import InputError, RefusedError, RunError
-from dca.types import Message, Reply, Request
+from dca.messages import Message, Reply, Request
 from dca.usage import Usage
 
 REUSED = Usage(reused=1)

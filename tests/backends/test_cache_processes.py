@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dca.backends.cache import SqliteStore
-from dca.types import Message, Reply, Request
+from dca.messages import Message, Reply, Request
 
 
 def unasked() -> Reply:

@@ -5,7 +5,7 @@ import pytest
 
 from dca.backends.flight import SingleFlight
 from dca.errors import RunError
-from dca.types import Reply
+from dca.messages import Reply
 from dca.usage import Usage
 
 SO = Reply(text="so", usage=Usage(requests=1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dca.backends.keys import file_name, request_key, text_hash
 from dca.errors import InputError
-from dca.types import Message, Request
+from dca.messages import Message, Request
 
 messages = st.lists(st.builds(Message, st.sampled_from(("user", "assistant")), TEXTS), max_size=3).map(tuple)
 schemas = st.recursive(

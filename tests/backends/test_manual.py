@@ -7,7 +7,8 @@ import pytest
 
 from dca.backends.manual import ManualBackend
 from dca.errors import InputError, PendingReply
-from dca.types import Backend, Message, Reply, Request
+from dca.messages import Message, Reply, Request
+from dca.protocols import Backend
 
 REQUEST = Request(
     system="Judge each step.",

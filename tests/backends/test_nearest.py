@@ -5,7 +5,7 @@ import pytest
 from dca.backends.recording import Recorder, Replayer
 from dca.backends.scripted import ScriptedBackend
 from dca.errors import RecordingMiss
-from dca.types import Message, Request
+from dca.messages import Message, Request
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,8 @@ from dca.errors import (
     TransportError,
     TruncatedError,
 )
-from dca.types import Backend, Message, Reply, Request
+from dca.messages import Message, Reply, Request
+from dca.protocols import Backend
 from dca.usage import Usage
 
 REUSED = Usage(reused=1)

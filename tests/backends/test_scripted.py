@@ -4,7 +4,8 @@ import pytest
 
 from dca.backends.scripted import ScriptedBackend
 from dca.errors import RefusedError, RunError
-from dca.types import Backend, Message, Reply, Request
+from dca.messages import Message, Reply, Request
+from dca.protocols import Backend
 from dca.usage import Usage
 
 

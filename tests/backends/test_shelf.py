@@ -8,7 +8,7 @@ import pytest
 from dca.backends.recording import Recorder, Replayer
 from dca.backends.scripted import ScriptedBackend
 from dca.errors import InputError, RecordingMiss, RefusedError
-from dca.types import Message, Reply, Request
+from dca.messages import Message, Reply, Request
 from dca.usage import Usage
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from dca.errors import ReviewError
+from dca.messages import Reply, Request
 from dca.review.llm import LLMReviewer
-from dca.types import Reply, Request, Step, Transcript
+from dca.types import Step, Transcript
 from dca.usage import Usage
 
 COST = Usage(requests=1, input_tokens=100, output_tokens=10, cost_usd=0.25)

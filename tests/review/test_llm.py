@@ -32,9 +32,11 @@ from dca.errors import (
     TransportError,
     TruncatedError,
 )
+from dca.messages import Reply, Request
+from dca.protocols import Backend, GroupReviewer, ReplyStore, Reviewer
 from dca.review.llm import MOST_TOKENS, THINKING_ROOM, LLMReviewer
 from dca.review.prompts import load_prompt
-from dca.types import Backend, GroupReviewer, Reply, ReplyStore, Request, Review, Reviewer, Span, Step, Transcript
+from dca.types import Review, Span, Step, Transcript
 from dca.usage import NO_USAGE, Usage
 
 

@@ -22,8 +22,9 @@ from fake_model import (
 )
 
 from dca.errors import ReviewError, TransportError
+from dca.messages import Reply, Request
 from dca.review.llm import LLMReviewer
-from dca.types import Reply, Request, Review
+from dca.types import Review
 from dca.usage import NO_USAGE, Usage
 
 

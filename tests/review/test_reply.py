@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dca.errors import RefusedError, ReplyError, ReviewError, TruncatedError
+from dca.messages import Reply
 from dca.review.prompts import load_prompt
 from dca.review.reply import Parts, parse_reply
-from dca.types import LABELS, Reply, Review, Step
+from dca.types import LABELS, Review, Step
 
 STEPS = tuple(Step(k, k, k + 1, "x", "tool" if k == 3 else "policy") for k in range(5))
 EXPECTED = {"aaaaaaaa": STEPS}

@@ -1,0 +1,1 @@
+"""What each `dca` command does: options in, words and files out."""

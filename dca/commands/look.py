@@ -1,0 +1,93 @@
+"""`dca show`, `dca report` and `dca whatif`: look at what was reviewed, and split it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dca import config
+from dca.assignments import LineWriter, read_assignments, recompute, to_line
+from dca.commands import options as o
+from dca.errors import InputError
+
+
+def whatif(
+    file: o.Reviewed,
+    scheme: o.Scheme = "share",
+    credit_coef: o.Coefficient = 0.5,
+    sign_preserving: o.SignPreserving = False,
+    withhold: o.Withhold = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the new assignments here.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    top: Annotated[int, typer.Option(min=0, help="How many transcripts to list.")] = 20,
+) -> None:
+    """Split again from the stored reviews, free of charge, and show what moves.
+
+    `dca whatif out.jsonl --credit-coef 0.25`
+    """
+    from dca.report.changes import changes_view
+
+    choice = config.SchemeChoice(scheme, credit_coef, sign_preserving, withhold)
+    rule, writer = choice.build(), None
+    if out is not None:
+        o.refuse_to_replace(out, resume=False, overwrite=overwrite)
+        writer = LineWriter(out)
+
+    def pairs() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        for before in read_assignments(file):
+            kept = {k: v for k, v in before["options"].items() if k in ("segment", "max_steps")}
+            after = recompute(before, rule, name=choice.name, options={**choice.options(), **kept})
+            if writer is not None:
+                writer.write(to_line(after))
+            yield before, after
+
+    o.show(changes_view(pairs(), top=top))
+
+
+def show(
+    file: o.Reviewed,
+    wanted: Annotated[str | None, typer.Option("--id", help="Which transcript; without it, the first.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every transcript.")] = False,
+    table: Annotated[bool, typer.Option("--list", help="A table of them instead.")] = False,
+) -> None:
+    """Read one transcript in the terminal, its steps coloured by credit.
+
+    `dca show out.jsonl --id gsm8k:17`
+    """
+    from dca.report.terminal import summary_view, transcript_view
+
+    records = read_assignments(file)
+    if table:
+        o.show(summary_view(records))
+        return
+    shown = 0
+    for record in records:
+        if wanted is None or record["id"] == wanted:
+            o.show(transcript_view(record))
+            shown += 1
+            if not every:
+                break
+    if not shown:
+        raise InputError(f"{file}: no transcript with the id {wanted!r}; `dca show {file} --list` names them")
+    if wanted is None and not every:
+        typer.echo(f"the first of {file}; --id ID shows another, --list names them", err=True)
+
+
+def report(
+    file: o.Reviewed,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")],
+    title: Annotated[str, typer.Option(help="What the page is called.")] = "",
+) -> None:
+    """Write one self-contained page: overview, table, every transcript with its shortest path beside it.
+
+    The page needs no network and works as a mail attachment.
+
+    `dca report out.jsonl -o out.html`
+    """
+    from dca.report.page import write_page
+
+    write_page(read_assignments(file), out, title=title or Path(file).stem, source=Path(file).name)
+    typer.echo(f"{out} ({out.stat().st_size / 1e6:.1f} MB); open it in any browser", err=True)

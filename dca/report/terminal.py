@@ -1,0 +1,129 @@
+"""Reviewed transcripts in a terminal: one to read, many in a table, all in a line.
+
+Returns rich renderables and prints nothing; widths, colours and NO_COLOR are the console's business. Whatever
+colour says, a sign, a bar or a word says too. Text from a transcript is never parsed as markup.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from dca.report import marks
+from dca.report.reading import Reading
+from dca.report.summary import Digest, Overview, digest, overview
+from dca.report.visible import compact, percent, plain, signed, visible, words
+from dca.types import POLICY
+
+ROOMY: Final = 100
+"""Columns from which the table has room for a sparkline of z."""
+
+ORDINARY: Final = frozenset({"key", "progress", "filler"})
+"""Labels that come last where there is no room for all."""
+
+
+def transcript_view(record: Mapping[str, Any]) -> RenderableType:
+    """One transcript: its steps with their z and credit, what was found, the shortest path, and the ledger.
+
+    Raises:
+        InputError: The record is not what the output contract promises.
+    """
+    return Reading(digest(record))
+
+
+def summary_view(records: Iterable[Mapping[str, Any]], *, limit: int = 20) -> RenderableType:
+    """A table of the first `limit` transcripts, a row that counts the others, and the totals; reads the records once.
+
+    Raises:
+        InputError: A record is not what the output contract promises.
+    """
+    shown: list[Digest] = []
+
+    def watched() -> Iterable[Digest]:
+        for record in records:
+            item = digest(record)
+            if len(shown) < limit:
+                shown.append(item)
+            yield item
+
+    total = overview(watched())
+    return _Summary(tuple(shown), total) if shown else totals(total)
+
+
+def totals(total: Overview) -> Text:
+    """One line about all transcripts: how many, what they earned, what fell back, what was needed, what it cost."""
+    parts = [_counted(total.count, "transcript")]
+    if total.count:
+        parts.append(f"mean reward {plain(round(total.reward / total.count, 4))}")
+        parts.append(_counted(total.fallbacks.total(), "fallback"))
+        parts.append(_counted(total.findings.total(), "finding"))
+    if total.used:
+        parts.append(f"{percent(total.needed, total.used)} needed")
+    use = total.usage
+    if use.requests or use.reused:
+        tokens = use.input_tokens + use.cache_read_tokens + use.cache_write_tokens + use.output_tokens
+        parts.append(f"{_counted(use.requests, 'request')}, {compact(tokens)} tokens, ${use.cost_usd:.4f}")
+    return Text(" · ".join(parts))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    """Decides at print time, when the width is known, what there is room for."""
+
+    shown: tuple[Digest, ...]
+    total: Overview
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = _columns(options.max_width)
+        sparks = options.max_width >= ROOMY
+        for item in self.shown:
+            name, *others = _cells(item)
+            table.add_row(name, *([marks.sparkline(item)] if sparks else []), *others)
+        if self.total.count > len(self.shown):
+            table.add_row(Text(f"… and {self.total.count - len(self.shown):,} more", style="dim"))
+        yield table
+        yield totals(self.total)
+
+
+def _columns(width: int) -> Table:
+    """The empty table: numbers keep their width, and the three columns of words share the rest."""
+    fixed = [("reward", 6), ("steps", 5), ("top step", 9), ("needed", 6)]
+    sparks = [("z along the text", 16)] if width >= ROOMY else []
+    room = width - sum(size + 2 for _, size in fixed + sparks) - 8
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("transcript", overflow="fold", max_width=max(10, room * 44 // 100))
+    for name, size in sparks:
+        table.add_column(name, width=size, no_wrap=True)
+    for name, size in fixed:
+        table.add_column(name, justify="right", min_width=size, no_wrap=True)
+    table.add_column("labels", max_width=max(8, room * 32 // 100), no_wrap=True, overflow="ellipsis")
+    table.add_column("findings", max_width=max(8, room * 24 // 100), no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _cells(item: Digest) -> tuple[Text, ...]:
+    own = [step for step in item.steps if step.author == POLICY]
+    top = max(own, key=lambda step: step.credit, default=None)
+    counts = Counter(step.label for step in own if step.label)
+    labels = sorted(counts, key=lambda label: (label in ORDINARY, label))
+    kinds = dict.fromkeys(str(finding["kind"]) for finding in item.findings)
+    return (
+        Text(visible(item.id), style="bold"),
+        Text(plain(item.reward), style=marks.OUTCOME[item.outcome]),
+        Text(str(len(item.steps))),
+        Text(f"{top.index}: {signed(top.credit, 3)}" if top else "–"),
+        Text(percent(item.needed, item.used) if item.shortest else "–"),
+        Text(", ".join(words(name) + (f" {counts[name]}" if counts[name] > 1 else "") for name in labels)),
+        Text("fallback", style=marks.ALERT) if item.fallback else Text(words(", ".join(kinds))),
+    )
