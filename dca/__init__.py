@@ -10,6 +10,7 @@ from dca.credit.schemes import Share, ValueDifference
 from dca.credit.segment import segment
 from dca.errors import DCAError
 from dca.pipeline import Progress, assign_credit, assign_many
+from dca.review.arithmetic import ArithmeticReviewer
 from dca.review.scripted import ScriptedReviewer
 from dca.types import Assignment, Credits, Finding, Review, Row, Split, Step, Transcript
 from dca.usage import Usage
@@ -17,6 +18,7 @@ from dca.usage import Usage
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArithmeticReviewer",
     "Assignment",
     "Credits",
     "DCAError",

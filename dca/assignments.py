@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
 from typing import Any, Final
@@ -70,6 +71,7 @@ def to_record(assignment: Assignment, *, options: Mapping[str, Any] | None = Non
         "scheme": assignment.scheme,
         "options": dict(options or {}),
         "usage": dataclasses.asdict(assignment.usage),
+        **({"raw": [list(turn) for turn in review.trace]} if review.trace else {}),
     }
 
 
@@ -185,6 +187,23 @@ class LineWriter:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[LineWriter]:
+    """A writer whose file appears under its name when the block has ended well, and not at all otherwise."""
+    partial = path.with_name(f".{path.name}.partial") if not path.exists() or path.is_file() else path
+    writer = LineWriter(partial)
+    try:
+        yield writer
+        writer.close()
+        if partial != path:
+            partial.replace(path)
+    except BaseException:
+        writer.close()
+        if partial != path:
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def _end_of_last_line(file: RawIOBase, block: int = 1 << 16) -> int:

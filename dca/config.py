@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dca.errors import InputError
-from dca.protocols import Reviewer, Scheme, Segmenter
+from dca.protocols import Scheme, Segmenter
 from dca.transcripts.fields import Grade
 
-REVIEWERS: Final = ("arithmetic",)
 SCHEMES: Final = ("share", "value_difference")
 GRADERS: Final = ("exact", "math")
 
@@ -45,15 +44,6 @@ class SchemeChoice:
         return {k: v for k, v in asdict(self).items() if k != "name"} if self.name == "share" else {}
 
 
-def reviewer(name: str) -> Reviewer:
-    """A reviewer by name."""
-    if name == "arithmetic":
-        from dca.review.arithmetic import ArithmeticReviewer
-
-        return ArithmeticReviewer()
-    raise InputError(f"--reviewer: expected one of {', '.join(REVIEWERS)}, got {name!r}")
-
-
 def segmenter(how: str, max_steps: int) -> Segmenter:
     """A way of cutting completions by name, with a cap on the number of steps."""
     from dca.credit.segment import SEGMENTERS, segment
@@ -67,7 +57,10 @@ def grader(name: str) -> Grade:
     """A way of grading by name, once it is known to work here."""
     from dca.grading import find_grader
 
-    return find_grader(name)
+    try:
+        return find_grader(name)
+    except InputError as error:
+        raise InputError(f"--grade: {error}") from error
 
 
 def bundled_transcripts() -> Path:

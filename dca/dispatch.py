@@ -40,6 +40,11 @@ def name_of(part: object) -> str:
     return str(getattr(part, "name", None) or getattr(part, "__name__", type(part).__name__))
 
 
+def signature(reviewer: Reviewer) -> str:
+    """What a reviewer is called on a review: its `identity` (model, prompt, options) where it has one."""
+    return str(getattr(reviewer, "identity", None) or name_of(reviewer))
+
+
 def in_turn(
     transcripts: Iterable[Transcript],
     reviewer: Reviewer,
@@ -93,13 +98,18 @@ class _Desk:
             rows, self._open = self._open, []
             self._submit(partial(self._answer, rows))
 
+    def late(self, steps: tuple[Step, ...]) -> Verdict:
+        """The verdict on a row whose review did not make the deadline."""
+        nothing = Review(scores=(0.0,) * len(steps), reviewer=signature(self._reviewer))
+        return Verdict(nothing, NO_USAGE, "deadline: the review was not finished in time")
+
     def _answer(self, rows: list[tuple[Transcript, tuple[Step, ...], Future[Verdict]]]) -> None:
         """Runs in the pool: put a verdict, or what stops the run, into every row's answer."""
         try:
             left = self.remaining()
             late = left is not None and left <= 0.0
             questions = [(transcript, steps) for transcript, steps, _ in rows]
-            verdicts = [_late(steps) for _, steps in questions] if late else ask_all(self._reviewer, questions)
+            verdicts = [self.late(steps) for _, steps in questions] if late else ask_all(self._reviewer, questions)
             for (_, _, answer), verdict in zip(rows, verdicts, strict=True):
                 answer.set_result(verdict)
         except BaseException as error:
@@ -118,13 +128,8 @@ def _collect(
     try:
         verdict = answer.result(timeout=None if left is None else max(0.0, left))
     except FutureTimeout:
-        return transcript, steps, _late(steps)
+        return transcript, steps, desk.late(steps)
     return transcript, steps, replace(verdict, usage=Usage(reused=1)) if again else verdict
-
-
-def _late(steps: tuple[Step, ...]) -> Verdict:
-    """The verdict on a row whose review did not make the deadline."""
-    return Verdict(Review(scores=(0.0,) * len(steps)), NO_USAGE, "deadline: the review was not finished in time")
 
 
 def _row_key(transcript: Transcript) -> bytes:
@@ -182,7 +187,7 @@ def _verdict(
     reviewer: Reviewer, transcript: Transcript, steps: tuple[Step, ...], review_it: Callable[[], Review]
 ) -> Verdict:
     """One review, or why there is none. Only `RunError` gets past this line."""
-    nothing = Review(scores=(0.0,) * len(steps), reviewer=name_of(reviewer))
+    nothing = Review(scores=(0.0,) * len(steps), reviewer=signature(reviewer))
     try:
         review = review_it()
         if len(review.scores) != len(steps):
@@ -199,7 +204,7 @@ def _verdict(
             "the reviewer %s raised on %r; the row falls back", name_of(reviewer), transcript.id, exc_info=True
         )
         return Verdict(nothing, NO_USAGE, f"{type(error).__name__}: {error}")
-    review = review if review.reviewer else replace(review, reviewer=name_of(reviewer))
+    review = review if review.reviewer else replace(review, reviewer=signature(reviewer))
     if "injection" in review.labels:
         at = review.labels.index("injection")
         return Verdict(review, review.usage, f"injection: step {at} addresses the reviewer, so this review is void")

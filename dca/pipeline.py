@@ -60,7 +60,7 @@ def assign_credit(
         SchemeError: The scheme cannot use what this reviewer measures.
     """
     scheme = scheme if scheme is not None else Share()
-    _check_measure(reviewer, scheme)
+    check_measure(reviewer, scheme)
     steps = segmenter(transcript)
     return _settle(transcript, steps, ask_all(reviewer, [(transcript, steps)])[0], scheme, detector)
 
@@ -108,7 +108,7 @@ def assign_many(
             f"max_in_flight and fallback_window must be at least 1, got {max_in_flight}, {fallback_window}"
         )
     scheme = scheme if scheme is not None else Share()
-    _check_measure(reviewer, scheme)
+    check_measure(reviewer, scheme)
     ends = None if deadline is None else clock() + deadline
 
     def remaining() -> float | None:
@@ -127,7 +127,7 @@ def assign_many(
         guard.saw(assignment.fallback)
 
 
-def _check_measure(reviewer: Reviewer, scheme: Scheme) -> None:
+def check_measure(reviewer: Reviewer, scheme: Scheme) -> None:
     """Refuse a scheme that cannot use what the reviewer measures, before anything is spent."""
     needs, measures = getattr(scheme, "measure", None), getattr(reviewer, "measure", None)
     if needs and measures and needs != measures:

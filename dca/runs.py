@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from dca.assignments import LineWriter, read_assignments, to_line, to_record
-from dca.dispatch import name_of
-from dca.errors import InputError
-from dca.pipeline import Progress, assign_many
+from dca.dispatch import name_of, signature
+from dca.errors import InputError, PendingReply
+from dca.pipeline import Progress, assign_many, check_measure
 from dca.protocols import Reviewer, Scheme, Segmenter
 from dca.transcripts.fields import Fields, Grade, read_transcripts
 from dca.transcripts.place import STDIN, BadRecord, source_name
@@ -132,6 +132,9 @@ class Judging:
     max_in_flight: int = 1
     max_fallback_rate: float | None = 0.5
 
+    def __post_init__(self) -> None:
+        check_measure(self.reviewer, self.scheme)
+
 
 def review_to(
     path: Path,
@@ -178,6 +181,18 @@ def review_to(
     return last
 
 
+def awaited(source: Source, judging: Judging) -> int:
+    """How many rows wait for a reply that a person is to write. Asking writes the questions down."""
+    rows = assign_many(
+        source.transcripts(),
+        judging.reviewer,
+        segmenter=judging.segmenter,
+        max_fallback_rate=None,
+        scheme=judging.scheme,
+    )
+    return sum((row.fallback or "").startswith(PendingReply.__name__) for row in rows)
+
+
 def done_rows(path: Path) -> int:
     """How many rows a file that is to be gone on with holds; its last line may be cut off."""
     with path.open("rb") as file:
@@ -196,8 +211,8 @@ def _skip_done(path: Path, transcripts: Iterator[Transcript], judging: Judging) 
                 f"resume with the same input, or write to another file"
             )
         was = {key: record[key] for key in asked}
-        if was != asked or not record["reviewer"].startswith(name_of(judging.reviewer)):
+        if was != asked or record["reviewer"] != signature(judging.reviewer):
             raise InputError(
-                f"{path}: written with {record['reviewer']} and {was}, not with {name_of(judging.reviewer)} and "
+                f"{path}: written with {record['reviewer']} and {was}, not with {signature(judging.reviewer)} and "
                 f"{asked}; resume with the same settings, or write to another file"
             )

@@ -33,12 +33,16 @@ ROOMS = {  # room: (floor, third-party packages it may import)
     "dca.estimate": (7, set()),
     "dca": (8, set()),  # the front door
     "dca.config": (9, set()),
+    "dca.reviewers": (9, set()),
     "dca.commands": (10, {"typer", "rich"}),
     "dca.cli": (11, {"typer"}),
 }
-LAZY = {"dca.config", "dca.commands", "dca"}  # rooms that may import inside a function
+LAZY = {"dca.config", "dca.reviewers", "dca.commands", "dca"}  # rooms that may import inside a function
 OPTIONAL = {"pyarrow", "math_verify"}  # extras, imported where they are used
-THIRD_PARTY_IN = {"anthropic": {f"dca.backends.{m}" for m in ("anthropic", "client", "failure", "retry")}, "jsonschema": {"dca.review.reply"}}
+THIRD_PARTY_IN = {
+    "anthropic": {f"dca.backends.{m}" for m in ("anthropic", "client", "failure", "retry")},
+    "jsonschema": {"dca.review.reply"},
+}
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rest", [b"", b'{"half": ', b"x" * 200_000])
 def test_a_cut_off_line_is_dropped_when_going_on(tmp_path: Path, rest: bytes) -> None:
-    """After a kill the file ends with whole lines and perhaps a cut-off one; going on starts behind the whole ones."""
+    """After a kill the file ends with whole lines and perhaps a cut-off one; going on starts behind those."""
     path = tmp_path / "out.jsonl"
     path.write_bytes(b"one\ntwo\n" + rest)
     writer = LineWriter(path, resume=True)

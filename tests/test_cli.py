@@ -220,10 +220,10 @@ def test_a_full_disk(dca: Dca) -> None:
         (("--scheme", "value_difference"), "needs a reviewer that measures value; arithmetic measures contribution"),
         (("--segment", "words"), "--segment: expected one of auto"),
         (("--grade", "exact"), "--reference-field"),
-        (("--grade", "vibes", "--reference-field", "prompt"), "--grade: expected one of"),
+        (("--grade", "vibes", "--reference-field", "prompt"), "--grade: expected a grader, one of exact, math"),
         (("--grade", "exact", "--reward", "1", "--reference-field", "prompt"), "give one of them"),
-        (("--reward", "nan"), "reward"),
-        (("--credit-coef", "nan"), "credit_coef"),
+        (("--reward", "nan"), "--reward: expected a finite number, got nan"),
+        (("--credit-coef", "nan"), "--credit-coef"),
     ],
 )
 def test_bad_options(dca: Dca, arguments: tuple[str, ...], named: str) -> None:

@@ -11,6 +11,7 @@ from dca import config
 from dca.assignments import read_assignments
 from dca.commands import options as o
 from dca.commands.review import run
+from dca.reviewers import ReviewerChoice
 from dca.runs import Judging, Source
 
 
@@ -25,8 +26,9 @@ def demo(
     file, page = out / "assignments.jsonl", out / "report.html"
     rule = config.SchemeChoice()
     settings = {**rule.options(), "segment": "auto", "max_steps": 64}
-    judging = Judging(config.reviewer("arithmetic"), rule.build(), config.segmenter("auto", 64), settings)
-    run(file, Source((str(config.bundled_transcripts()),)), judging, resume=False)
+    with ReviewerChoice().open() as opened:
+        judging = Judging(opened.reviewer, rule.build(), config.segmenter("auto", 64), settings)
+        run(file, Source((str(config.bundled_transcripts()),)), judging, opened, resume=False)
     records = list(read_assignments(str(file)))
     write_page(records, page, title="DCA demo", source=file.name)
     o.show(summary_view(records))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dca import config
-from dca.assignments import LineWriter, read_assignments, recompute, to_line
+from dca.assignments import LineWriter, read_assignments, recompute, to_line, whole_file
 from dca.commands import options as o
 from dca.errors import InputError
 
@@ -31,12 +31,9 @@ def whatif(
     from dca.report.changes import changes_view
 
     choice = config.SchemeChoice(scheme, credit_coef, sign_preserving, withhold)
-    rule, writer = choice.build(), None
-    if out is not None:
-        o.refuse_to_replace(out, resume=False, overwrite=overwrite)
-        writer = LineWriter(out)
+    rule = choice.build()
 
-    def pairs() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    def pairs(writer: LineWriter | None) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         for before in read_assignments(file):
             kept = {k: v for k, v in before["options"].items() if k in ("segment", "max_steps")}
             after = recompute(before, rule, name=choice.name, options={**choice.options(), **kept})
@@ -44,7 +41,13 @@ def whatif(
                 writer.write(to_line(after))
             yield before, after
 
-    o.show(changes_view(pairs(), top=top))
+    if out is None:
+        o.show(changes_view(pairs(None), top=top))
+        return
+    o.refuse_to_replace(out, resume=False, overwrite=overwrite)
+    with whole_file(out) as writer:
+        view = changes_view(pairs(writer), top=top)
+    o.show(view)
 
 
 def show(

@@ -5,7 +5,7 @@ It knows names and help texts; parts are built by `dca.config`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -96,6 +96,12 @@ RolloutsPerRequest = Annotated[
 ]
 
 
+ApiKeyEnv = Annotated[
+    str | None,
+    typer.Option(help="Variable that holds the key for --base-url (never the provider's).", rich_help_panel=LLM),
+]
+
+
 def source(
     inputs: list[str],
     *,
@@ -106,6 +112,8 @@ def source(
     skip_bad: bool = False,
 ) -> Source:
     """The transcripts that the options name."""
+    if reward is not None and not math.isfinite(reward):
+        raise InputError(f"--reward: expected a finite number, got {reward}")
     if reward is not None and grade is not None:
         raise InputError("--reward and --grade both say what to pay; give one of them")
     if grade is not None and fields.reference is None:
@@ -120,15 +128,8 @@ def refuse_to_replace(out: Path, *, resume: bool, overwrite: bool) -> None:
         raise InputError(f"{out}: there already; --resume goes on with it, --overwrite replaces it")
 
 
-@dataclass(frozen=True, slots=True)
-class Printer:
-    """Prints what rich can draw."""
+def show(view: object) -> None:
+    """Draw what rich can draw, on standard output."""
+    from rich.console import Console
 
-    def __call__(self, view: object) -> None:
-        """Draw on standard output."""
-        from rich.console import Console
-
-        Console().print(view)
-
-
-show = Printer()
+    Console().print(view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,10 @@ import typer
 
 from dca import config
 from dca.commands import options as o
+from dca.errors import RunError
 from dca.pipeline import Progress
-from dca.runs import Judging, Source, check, done_rows, review_to, standard_input_kept
+from dca.reviewers import NAMES, Opened, ReviewerChoice
+from dca.runs import Checked, Judging, Source, awaited, check, done_rows, review_to, standard_input_kept
 from dca.transcripts.fields import Fields
 
 
@@ -21,7 +24,7 @@ def review(
     inputs: o.Inputs,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the assignments go, one JSON object a line.")],
     reviewer: Annotated[
-        str, typer.Option(help=f"Who judges: {', '.join(config.REVIEWERS)}.", rich_help_panel=o.CREDIT)
+        str, typer.Option(help=f"Who judges: {', '.join(NAMES)}.", rich_help_panel=o.CREDIT)
     ] = "arithmetic",
     scheme: o.Scheme = "share",
     credit_coef: o.Coefficient = 0.5,
@@ -36,6 +39,34 @@ def review(
     reference_field: o.ReferenceField = None,
     reward: o.Reward = None,
     grade: o.Grade = None,
+    model: o.Model = None,
+    base_url: o.BaseUrl = None,
+    api_key_env: o.ApiKeyEnv = None,
+    structured: o.Structured = "native",
+    prompt: o.Prompt = "contribution/v1",
+    effort: o.Effort = "off",
+    votes: o.Votes = 1,
+    rollouts_per_request: o.RolloutsPerRequest = 1,
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Stop cleanly when so much is spent.", rich_help_panel=o.LLM)
+    ] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="The same in tokens.", rich_help_panel=o.LLM)] = None,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests at a time.", rich_help_panel=o.LLM)] = 32,
+    cache: Annotated[
+        str | None,
+        typer.Option(
+            help="File that remembers replies, or `none`; default: in your cache folder.", rich_help_panel=o.LLM
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write requests and replies down here, for replay.", rich_help_panel=o.LLM)
+    ] = None,
+    redact: Annotated[
+        str | None, typer.Option(help="package.module:function that rewrites texts first.", rich_help_panel=o.LLM)
+    ] = None,
+    keep_raw: Annotated[
+        bool, typer.Option("--keep-raw", help="Keep prompt and raw reply in OUT.", rich_help_panel=o.LLM)
+    ] = False,
     limit: o.Limit = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with OUT.", rich_help_panel=o.RUN)] = False,
     overwrite: Annotated[
@@ -62,48 +93,102 @@ def review(
     fields = Fields(prompt_field, completion_field, reward_field, id_field, reference_field)
     chosen = o.source(inputs, fields=fields, reward=reward, grade=grade, limit=limit, skip_bad=skip_bad)
     rule = config.SchemeChoice(scheme, credit_coef, sign_preserving, withhold)
-    judging = Judging(
-        reviewer=config.reviewer(reviewer),
-        scheme=rule.build(),
-        segmenter=config.segmenter(segment, max_steps),
-        options={**rule.options(), "segment": segment, "max_steps": max_steps},
-        max_fallback_rate=max_fallback_rate,
+    choice = ReviewerChoice(
+        name=reviewer,
+        model=model,
+        base_url=base_url,
+        api_key_env=api_key_env,
+        structured=structured,
+        prompt=prompt,
+        effort=effort,
+        votes=votes,
+        rollouts_per_request=rollouts_per_request,
+        budget_usd=budget_usd,
+        budget_tokens=budget_tokens,
+        max_in_flight=max_in_flight,
+        cache=cache,
+        record=record,
+        redact=redact,
+        keep_raw=keep_raw,
     )
-    o.refuse_to_replace(out, resume=resume, overwrite=overwrite)
-    run(out, chosen, judging, resume=resume and out.exists())
+    with choice.open() as opened:
+        judging = Judging(
+            reviewer=opened.reviewer,
+            scheme=rule.build(),
+            segmenter=config.segmenter(segment, max_steps),
+            options={**rule.options(), "segment": segment, "max_steps": max_steps},
+            max_in_flight=max_in_flight if opened.waits else 1,
+            max_fallback_rate=max_fallback_rate,
+        )
+        o.refuse_to_replace(out, resume=resume, overwrite=overwrite)
+        run(out, chosen, judging, opened, resume=resume and out.exists())
 
 
-def run(out: Path, source: Source, judging: Judging, *, resume: bool) -> Progress:
+def run(out: Path, source: Source, judging: Judging, opened: Opened, *, resume: bool) -> None:
     """Check, review with a progress bar, and say what came of it."""
+    with standard_input_kept(source) as kept:
+        checked = _check(out, kept)
+        if opened.prompts is not None:
+            _wait_for_replies(kept, judging, opened.prompts)
+        if opened.notice:
+            typer.echo(opened.notice, err=True)
+        began = time.monotonic()
+        progress = _with_bar(out, kept, judging, total=checked.good, resume=resume)
+    _say(out, progress, opened.refusals(), time.monotonic() - began)
+
+
+def _check(out: Path, source: Source) -> Checked:
+    """Read the whole input before anything is spent."""
+    refused = out.with_name(out.name + ".bad.jsonl")
+    checked = check(source, refused)
+    if checked.bad:
+        typer.echo(f"{checked.bad} records cannot be used: see {refused}", err=True)
+    return checked
+
+
+def _wait_for_replies(source: Source, judging: Judging, prompts: Path) -> None:
+    """Stop, with what to do, while a person still has prompts to answer."""
+    waiting = awaited(source, judging)
+    if waiting:
+        typer.echo(
+            f"{waiting} replies are awaited. For each NAME.prompt.md in {prompts}, give the text to whoever shall "
+            f"review, save the answer beside it as NAME.reply.txt, and run the same command again.",
+            err=True,
+        )
+        raise typer.Exit(3)
+
+
+def _with_bar(out: Path, source: Source, judging: Judging, *, total: int, resume: bool) -> Progress:
+    """Review; Ctrl-C leaves a file that can be gone on with."""
     from dca.report.progress import run_bar
 
-    with standard_input_kept(source) as kept:
-        refused = out.with_name(out.name + ".bad.jsonl")
-        checked = check(kept, refused)
-        if checked.bad:
-            typer.echo(f"{checked.bad} records cannot be used: see {refused}", err=True)
-        done = done_rows(out) if resume else 0
-        began = time.monotonic()
-        try:
-            with run_bar(total=checked.good, done=done) as bar:
-                progress = review_to(out, kept, judging, resume=resume, on_progress=bar)
-        except KeyboardInterrupt:
-            typer.echo(
-                f"\nStopped. {out} holds {done_rows(out)} of {checked.good}; --resume goes on with it.", err=True
-            )
-            sys.stderr.flush()
-            os._exit(130)  # nobody waits for reviews still under way
-    _say(out, progress, time.monotonic() - began)
-    return progress
+    try:
+        with run_bar(total=total, done=done_rows(out) if resume else 0) as bar:
+            return review_to(out, source, judging, resume=resume, on_progress=bar)
+    except RunError:
+        typer.echo(f"{out} holds {done_rows(out)} of {total} rows; --resume goes on with it.", err=True)
+        raise
+    except KeyboardInterrupt:
+        typer.echo(f"\nStopped. {out} holds {done_rows(out)} of {total}; --resume goes on with it.", err=True)
+        sys.stderr.flush()
+        os._exit(130)  # nobody waits for reviews still under way
 
 
-def _say(out: Path, progress: Progress, took: float) -> None:
+def _say(out: Path, progress: Progress, refusals: Mapping[str, int], took: float) -> None:
     """What was done, what it cost, and what to do next."""
-    cost = f", ${progress.usage.cost_usd:.4f}" if progress.usage.requests else ""
+    usage = progress.usage
     rate = f"{progress.done / max(took, 1e-9):,.0f} a second"
     typer.echo(
-        f"{progress.done:,} reviewed in {took:.1f} s ({rate}), {progress.fallbacks:,} fell back{cost} -> {out}",
-        err=True,
+        f"{progress.done:,} reviewed in {took:.1f} s ({rate}), {progress.fallbacks:,} fell back -> {out}", err=True
     )
+    if usage.requests or usage.reused:
+        read = f"{usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens:,} tokens in"
+        typer.echo(
+            f"{usage.requests:,} requests, {usage.reused:,} answers reused, {read} "
+            f"({usage.cache_read_tokens:,} from its cache), {usage.output_tokens:,} out, ${usage.cost_usd:.4f}",
+            err=True,
+        )
+    if refusals:
+        typer.echo("refused: " + ", ".join(f"{kind} {n}" for kind, n in sorted(refusals.items())), err=True)
     page = out.with_suffix(".html")
     typer.echo(f"next: dca show {out}   dca report {out} -o {page}   dca whatif {out} --credit-coef 0.25", err=True)
