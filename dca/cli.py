@@ -12,7 +12,9 @@ from typing import Annotated
 import typer
 
 from dca import __version__
+from dca.commands.cost import estimate
 from dca.commands.demo import demo
+from dca.commands.doctor import doctor
 from dca.commands.look import report, show, whatif
 from dca.commands.review import review
 from dca.errors import DCAError, InputError, SchemeError
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (review, show, report, whatif, demo):
+for command in (review, show, report, whatif, estimate, doctor, demo):
     app.command()(command)
 
 

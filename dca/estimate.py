@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
 from dca.backends.prices import Price
@@ -31,6 +32,9 @@ _PIECES: Final = re.compile(
     r"(?P<word>[A-Za-z]+)|(?P<digits>[0-9]+)|(?P<blank>\s+)|(?P<marks>[!-/:-@\[-`{-~]+)|(?P<other>\S)"
 )
 _WORD, _DIGIT, _BREAK, _MARK, _OTHER = 1.10, 0.50, 1.20, 0.84, 1.07
+THINKING: Final = MappingProxyType({"off": 0, "low": 400, "medium": 1_500, "high": 5_000})
+"""Tokens of thinking in a request, by effort: an assumption."""
+
 _ENTRY: Final = {"index": 17, "reason": "word " * 15, "label": "progress", "score": 1, "of": 12}
 _SENTENCE: Final = (
     "This step does something of note, which the reviewer says in a whole sentence of ordinary length. " * 2
@@ -74,8 +78,8 @@ def load_of(request: Request, rollouts: int, listed: int) -> Load:
     """Count one request of a reviewer and the reply it will likely get."""
     rubric = count_tokens(request.system) + count_tokens(json.dumps(dict(request.schema)))
     question = sum(count_tokens(message.text) for message in request.messages)
-    entry = count_tokens(json.dumps(_ENTRY))
-    return Load(rubric, question, 30 * rollouts + entry * listed, rollouts)
+    reply = 30 * rollouts + count_tokens(json.dumps(_ENTRY)) * listed + THINKING[request.effort]
+    return Load(rubric, question, reply, rollouts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +89,28 @@ class Forecast:
     Attributes:
         rollouts: How many rollouts they review.
         requests: One usage for each request; prices depend on the length of single requests.
+        factor: How many times these requests there are, where only a sample was counted.
     """
 
     rollouts: int
     requests: tuple[Usage, ...]
+    factor: float = 1.0
 
-    @property
-    def total(self) -> Usage:
-        """All requests together."""
-        return Usage.total(self.requests)
+    def per_rollout(self, tokens: Callable[[Usage], int]) -> float:
+        """The mean of some count of tokens over the rollouts."""
+        return sum(map(tokens, self.requests)) / max(1, self.rollouts)
 
     def dollars(self, price: Price | None) -> float | None:
         """What they cost at a price; None where no price is known."""
-        return None if price is None else math.fsum(price.cost(usage) for usage in self.requests)
+        return None if price is None else self.factor * math.fsum(price.cost(usage) for usage in self.requests)
 
 
-def forecast(loads: Iterable[Load], *, cached: bool, effort_tokens: int = 0) -> Forecast:
+def forecast(loads: Iterable[Load], *, cached: bool) -> Forecast:
     """Add loads up, with the rubric read from the provider's prompt cache or not (the first request writes it)."""
     usages, rollouts = [], 0
     for k, load in enumerate(loads):
         rollouts += load.rollouts
-        usage = Usage(requests=1, input_tokens=load.question, output_tokens=load.reply + effort_tokens)
+        usage = Usage(requests=1, input_tokens=load.question, output_tokens=load.reply)
         if not cached:
             usage = replace(usage, input_tokens=load.question + load.rubric)
         elif k == 0:
@@ -114,6 +119,11 @@ def forecast(loads: Iterable[Load], *, cached: bool, effort_tokens: int = 0) -> 
             usage = replace(usage, cache_read_tokens=load.rubric)
         usages.append(usage)
     return Forecast(rollouts, tuple(usages))
+
+
+def scaled(forecasts: Mapping[str, Forecast], factor: float) -> dict[str, Forecast]:
+    """The same forecasts for `factor` times as many rollouts."""
+    return {name: replace(one, factor=factor) for name, one in forecasts.items()}
 
 
 def loads(reviewer: LLMReviewer, rows: Iterable[Sheet]) -> Iterator[Load]:
@@ -131,7 +141,8 @@ def loads(reviewer: LLMReviewer, rows: Iterable[Sheet]) -> Iterator[Load]:
 def _batch_loads(reviewer: LLMReviewer, batch: list[Sheet]) -> Iterator[Load]:
     listed = math.ceil(LISTED * sum(len(steps) for _, steps in batch))
     for k, request in enumerate(reviewer.requests(batch)):
-        yield load_of(request, len(batch) if k % reviewer.votes == 0 else 0, listed)
+        load = load_of(request, len(batch), listed)
+        yield load if k % reviewer.votes == 0 else replace(load, rollouts=0)  # further votes on the same rollouts
 
 
 def shapes(single: LLMReviewer, grouped: LLMReviewer, rows: list[Sheet]) -> Mapping[str, Forecast]:
@@ -153,9 +164,9 @@ def shapes(single: LLMReviewer, grouped: LLMReviewer, rows: list[Sheet]) -> Mapp
     ]
     together = list(loads(grouped, rows))
     return {
-        "a call for each step": forecast(each, cached=False),
-        "one pass, a sentence a step": forecast(prose, cached=False),
+        "a call a step": forecast(each, cached=False),
+        "one pass, prose": forecast(prose, cached=False),
         "one pass, sparse": forecast(alone, cached=False),
-        "one pass, sparse, rubric cached": forecast(alone, cached=True),
-        f"{grouped.rollouts_per_request} rollouts a request, sparse, rubric cached": forecast(together, cached=True),
+        "sparse, rubric cached": forecast(alone, cached=True),
+        f"{grouped.rollouts_per_request} rollouts a request": forecast(together, cached=True),
     }

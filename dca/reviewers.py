@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dca.errors import InputError
 from dca.protocols import Backend, ReplyStore, Reviewer
@@ -84,26 +84,25 @@ class ReviewerChoice:
             else:
                 raise InputError(f"--reviewer: expected one of {', '.join(NAMES)}, got {self.name!r}")
 
-    def _anthropic(self, stack: ExitStack) -> Opened:
+    def backend(self, **settings: Any) -> Any:
+        """The model behind `/v1/messages` that the options name; `settings` overrule them."""
         from dca.backends.anthropic import DEFAULT_MODEL, AnthropicBackend
         from dca.backends.budget import Budget
 
-        if self.structured not in ("native", "tool", "prompt"):
-            raise InputError(f"--structured: expected native, tool or prompt, got {self.structured!r}")
-        backend = AnthropicBackend(
-            self.model or DEFAULT_MODEL,
-            base_url=self.base_url,
-            api_key=self._key(),
-            structured=self.structured,  # type: ignore[arg-type]  # just checked
-            max_in_flight=self.max_in_flight,
-            budget=Budget(self.budget_usd, self.budget_tokens),
-        )
+        named = {
+            "base_url": self.base_url,
+            "api_key": self._key(),
+            "structured": self.structured,
+            "max_in_flight": self.max_in_flight,
+            "budget": Budget(self.budget_usd, self.budget_tokens),
+        }
+        return AnthropicBackend(self.model or DEFAULT_MODEL, **{**named, **settings})
+
+    def _anthropic(self, stack: ExitStack) -> Opened:
+        backend = self.backend()
         stack.callback(backend.close)
         hidden = f"rewritten by {self.redact}" if self.redact else "as they are (--redact rewrites them first)"
-        notice = (
-            f"texts go to {backend.where.url} ({backend.model}, key: {backend.key_source}), {hidden}; "
-            f"the provider's terms apply"
-        )
+        notice = f"texts go to {backend.where.url} ({backend.model}, key: {backend.key_source}), {hidden}"
         reviewer = self._reviewer(self._recorded(backend), self._store(stack))
         return Opened(reviewer, notice, waits=True, refusals=lambda: backend.refusals)
 

@@ -48,7 +48,7 @@ def explain(error: Exception, scene: Scene, *, usage: Usage, left: float) -> DCA
         usage: What all attempts of the call used.
         left: Seconds left of the call's time.
     """
-    if isinstance(error, anthropic.CredentialsError):
+    if isinstance(error, anthropic.AnthropicError) and not isinstance(error, anthropic.APIError):  # of its profiles
         return CredentialError(scene.redact(f"no key could be had for {scene.where.host}: {error}"))
     if isinstance(error, anthropic.APIStatusError):
         if of_account(error):

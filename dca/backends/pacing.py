@@ -160,8 +160,9 @@ class Pacer:
     def refused(self, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         """A request was answered 429: slow down to just below what the server let through, at most once a second.
 
-        Over the last second, ``let through = sent - refused``; the new rate lies between 0.8 and 0.95 times the old
-        one. The first 429 only starts the clock: nothing was measured before it.
+        Over the last second, or the last twenty requests, ``let through = sent - refused``; the new rate lies between
+        0.8 and 0.95 times the old one. The first 429 only starts the clock: nothing was measured before it. A rate
+        that was corrected is then trusted for ten seconds before it grows again.
         """
         with self._lock:
             now = self._clock()
@@ -173,7 +174,7 @@ class Pacer:
                 return
             rate = self._requests.rate
             learned = max(_TRIM * self._let_through(now, rate), _SLOWEST)
-            self._requests.rate = learned if rate is None else max(CUT * rate, min(0.95 * rate, learned))
+            self._requests.rate = learned if rate is None else max(CUT * rate, min(0.95 * rate, learned), _SLOWEST)
             if rate is None:  # a rough estimate, from a second in which few may have asked
                 self._grows = now + _SPAN
             else:

@@ -60,21 +60,28 @@ class Answer:
 def body(request: Request, model: str, structured: str, max_tokens: int) -> dict[str, Any]:
     """The arguments of ``messages.create``, fields the SDK does not know under ``extra_body``."""
     think = thinking(model, request.effort, max_tokens)
-    system = request.system if structured != "prompt" else f"{request.system}\n\n{_asked(request)}"
+    system = (
+        _sendable(request.system) if structured != "prompt" else _sendable(f"{request.system}\n\n{_asked(request)}")
+    )
     config: dict[str, Any] = {"effort": think["effort"]} if "effort" in think else {}
     if structured == "native":
-        config["format"] = {"type": "json_schema", "schema": request.schema}
+        config["format"] = {"type": "json_schema", "schema": dict(request.schema)}
     made: dict[str, Any] = {
         "model": model,
         "max_tokens": max_tokens,
-        "messages": [{"role": message.role, "content": message.text} for message in request.messages],
+        "messages": [{"role": message.role, "content": _sendable(message.text)} for message in request.messages],
         "system": _cached(system) if is_claude(model) else system,
         "extra_body": {name: think[name] for name in ("thinking", "chat_template_kwargs") if name in think},
     }
     if structured == "tool":
-        tool = {"name": _TOOL, "description": "Give the reply.", "input_schema": request.schema, "strict": True}
+        tool = {"name": _TOOL, "description": "Give the reply.", "input_schema": dict(request.schema), "strict": True}
         made |= {"tools": [tool], "tool_choice": {"type": "tool", "name": _TOOL}}
     return made | ({"output_config": config} if config else {})
+
+
+def _sendable(text: str) -> str:
+    """The text with lone surrogates, which no encoding can carry, as question marks."""
+    return text.encode(errors="replace").decode()
 
 
 def _cached(system: str) -> list[dict[str, Any]]:
@@ -84,7 +91,8 @@ def _cached(system: str) -> list[dict[str, Any]]:
 
 def _asked(request: Request) -> str:
     """The schema in words, for servers that enforce none."""
-    return f"Reply with one JSON object and nothing else. It must fit this JSON schema:\n{json.dumps(request.schema)}"
+    schema = json.dumps(dict(request.schema))
+    return f"Reply with one JSON object and nothing else. It must fit this JSON schema:\n{schema}"
 
 
 def read(content: bytes, structured: str) -> Answer:

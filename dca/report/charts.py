@@ -131,7 +131,7 @@ def _shares(total: Overview) -> Chart:
     return Chart(
         title="Needed against used",
         headline=percent(total.needed, total.used),
-        note=f"of the characters written were on the shortest path ({named:,} transcripts name one)",
+        note=f"of the characters written were on the shortest path, which {named:,} of {total.count:,} reviews name",
         bars=_stack([(["ink"] * SHARE_BINS, [total.shares[k] for k in range(SHARE_BINS)])], names, "transcripts"),
         ticks=("0 %", "needed share", "100 %"),
         width=SHARE_BINS * SLOT,

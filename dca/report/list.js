@@ -113,7 +113,7 @@ function compare(a, b) {
 }
 
 function buildFilters(all) {
-  const search = el("input", { type: "search", id: "search", placeholder: "Search texts, prompts, reasons, ids", "aria-label": "Search", autocomplete: "off", spellcheck: "false" });
+  const search = el("input", { type: "search", id: "search", placeholder: "Search words or a \"phrase\"", title: "In texts, prompts, reasons, evidence and ids", "aria-label": "Search", autocomplete: "off", spellcheck: "false" });
   search.addEventListener("input", () => { chosen.query = search.value; refresh(); });
   const line = el("div", { class: "line" }, search, el("output", { id: "shown", for: "search" }), el("button", { type: "button", class: "clear", id: "clear", hidden: true }, "Clear"));
   byId("filters").append(line);
@@ -150,8 +150,9 @@ function filtering() {
   return chosen.query.trim() !== "" || [...chosen.facets.values()].some((picked) => picked.size);
 }
 
+// Words, and phrases in quotation marks.
 function terms() {
-  return chosen.query.toLowerCase().split(/\s+/).filter(Boolean);
+  return [...chosen.query.toLowerCase().matchAll(/"([^"]+)"|[^\s"]+/g)].map((match) => match[1] ?? match[0]);
 }
 
 function haystack(t) {

@@ -101,7 +101,10 @@ function neighbour(by) {
 
 function walk(by) {
   const next = state.open ? neighbour(by) : null;
-  if (next) location.replace(next.hash);
+  if (next) {
+    location.replace(next.hash);
+    route(); // at once, for keys that come faster than the event
+  }
   if (!state.open) stepRow(by);
 }
 

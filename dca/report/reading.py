@@ -144,7 +144,7 @@ def _path(item: Digest) -> Iterable[RenderableType]:
 def _findings(item: Digest) -> Iterable[RenderableType]:
     for finding in item.findings:
         steps = ", ".join(str(k) for k in finding["steps"])
-        said = f" in step {steps}, {percent(finding['confidence'], 1)} sure"
+        said = f" in step{'s' * (len(finding['steps']) > 1)} {steps}, {percent(finding['confidence'], 1)} sure"
         yield Text.assemble((f"! {words(str(finding['kind']))}", f"bold {marks.ALERT}"), said)
         for line in finding.get("evidence", ()):
             yield _Edged(Text(visible(str(line))), "  - ")

@@ -16,7 +16,7 @@ function facts(t) {
 
 function found(finding) {
   const evidence = (finding.evidence ?? []).map(visible).join("; ");
-  return `Finding: ${words(finding.kind)} in step ${finding.steps.join(", ")}, ${percent(finding.confidence, 1)} sure. ${evidence}`;
+  return `Finding: ${words(finding.kind)} in step${finding.steps.length > 1 ? "s" : ""} ${finding.steps.join(", ")}, ${percent(finding.confidence, 1)} sure. ${evidence}`;
 }
 
 function printedStep(t, k) {

@@ -136,7 +136,7 @@ def _digest(record: Mapping[str, Any]) -> Digest:
         fallback=record["fallback"],
         reviewer=str(record["reviewer"]),
         scheme=str(record["scheme"]),
-        usage=_usage(record.get("usage") or {}),
+        usage=_usage(record["usage"]),
         used=sum(step.length for step in steps),
         needed=sum(step.length for step in steps if step.needed),
         first_error=next((step.start / total for step in steps if step.label in MISTAKES and total), None),

@@ -6,9 +6,7 @@ const LONE = /\p{Cs}/gu;
 const FENCE = /^```[^\n]*\n[^]*?^```[^\n]*$/gm;
 
 function spelled(char) {
-  const code = char.codePointAt(0);
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  return code === 0x7f ? "␡" : `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+  return `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }
 
 function tidy(text) {

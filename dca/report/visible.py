@@ -24,17 +24,13 @@ def visible(text: str) -> str:
     Line feeds and tabs stay; a lone surrogate, which no encoding can carry, becomes U+FFFD.
 
     >>> visible("ok\r\n\x1b[31mred \u202eevil")
-    'ok\n␛[31mred ⟨U+202E⟩evil'
+    'ok\n⟨U+001B⟩[31mred ⟨U+202E⟩evil'
     """
     return HIDDEN.sub(_spelled, _LONE.sub("\ufffd", text.replace("\r\n", "\n")))
 
 
 def _spelled(match: re.Match[str]) -> str:
-    """The control picture of a control character, or the code point in brackets."""
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(match[0]):04X}⟩"
 
 
 def words(label: str) -> str:

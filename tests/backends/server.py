@@ -216,10 +216,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="requests a second; no limit unless given")
     parser.add_argument("--burst", type=float, default=20.0)
     parser.add_argument("--stated", action="store_true", help="state the rate in the provider's headers")
-    parser.add_argument("--text", default="{}", help="the reply; '-' reads it from the first line of standard input")
+    parser.add_argument("--text", default="{}", help="the reply")
     options = parser.parse_args()
-    text = sys.stdin.readline().rstrip("\n") if options.text == "-" else options.text
-    reply = replace(message(text), delay=options.delay)
+    reply = replace(message(options.text), delay=options.delay)
     limit = RateLimited(options.rate, options.burst, reply, stated=options.stated) if options.rate else None
     with Server(limit or reply) as server:
         print(server.url, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from backends.asking import ONE, REPLY, REQUEST, Make, failure
-from backends.server import Answer, Server, error, message
+from backends.server import Answer, Seen, Server, error, message
 
 from dca.backends.anthropic import DEFAULT_MODEL, AnthropicBackend
 from dca.backends.budget import Budget
@@ -76,40 +77,49 @@ class TestSuccess:
 class TestWarmUp:
     """The first request of a rubric writes the provider's cache; the others wait for it."""
 
-    @staticmethod
-    def overlap(server_answers: Answer, make: Make, **options: Any) -> list[float]:
-        """When each of six requests, asked at a time, arrived, in seconds after the first."""
-        with Server(server_answers) as server:
-            backend = make(server, DEFAULT_MODEL, max_attempts=1, **options)
-
-            def ask() -> None:
-                with contextlib.suppress(TransportError):
-                    backend.complete(REQUEST)
-
-            with ThreadPoolExecutor(6) as pool:
-                list(pool.map(lambda _: ask(), range(6)))
-        return [seen.at - server.requests[0].at for seen in server.requests]
-
     @pytest.mark.parametrize("answer", [message(REPLY), error(529)], ids=["answered", "failed"])
     def test_first_goes_alone(self, make: Make, answer: Answer) -> None:
-        """The second request arrives when the first has been answered, or has failed."""
-        arrived = self.overlap(replace(answer, delay=0.2), make, warm_up=True)
-        assert min(arrived[1:]) >= 0.2
-        assert max(arrived[1:]) - min(arrived[1:]) < 0.2
+        """While the first request is under way no other arrives; when it is over the others come together."""
+        together = threading.Barrier(5, timeout=10)
+        alone: list[bool] = []
+
+        def behave(seen: Seen) -> Answer:
+            if seen is server.requests[0]:
+                time.sleep(0.1)
+                alone.append(len(server.requests) == 1)
+            else:
+                together.wait()
+            return answer
+
+        with Server(behave) as server:
+            ask_at_once(make(server, DEFAULT_MODEL, max_attempts=1, warm_up=True), ["the rubric"] * 6)
+        assert (alone, len(server.requests)) == ([True], 6)
 
     @pytest.mark.parametrize("options", [{"warm_up": False}, {}])
     def test_off(self, make: Make, options: dict[str, Any]) -> None:
         """Switched off, or for a server of one's own, all go at once."""
-        assert max(self.overlap(replace(message(REPLY), delay=0.3), make, **options)) < 0.3
+        together = threading.Barrier(6, timeout=10)
+        with Server(lambda seen: message(REPLY, id=str(together.wait()))) as server:
+            ask_at_once(make(server, DEFAULT_MODEL, max_attempts=1, **options), ["the rubric"] * 6)
+        assert not together.broken
 
     def test_each_rubric(self, make: Make) -> None:
-        """Another rubric is another cache entry."""
-        with Server(replace(message(REPLY), delay=0.2)) as server:
-            backend = make(server, warm_up=True)
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(lambda rubric: backend.complete(replace(REQUEST, system=rubric)), ("one", "two")))
-        first, second = (seen.at for seen in server.requests)
-        assert second - first < 0.2
+        """Another rubric is another cache entry: two first requests go together."""
+        together = threading.Barrier(2, timeout=10)
+        with Server(lambda seen: message(REPLY, id=str(together.wait()))) as server:
+            ask_at_once(make(server, max_attempts=1, warm_up=True), ["one", "two"])
+        assert not together.broken
+
+
+def ask_at_once(backend: AnthropicBackend, rubrics: list[str]) -> None:
+    """One thread and one request for each rubric; failures are part of the script."""
+
+    def ask(rubric: str) -> None:
+        with contextlib.suppress(TransportError):
+            backend.complete(replace(REQUEST, system=rubric))
+
+    with ThreadPoolExecutor(len(rubrics)) as pool:
+        list(pool.map(ask, rubrics))
 
 
 class TestBudgetAndPacing:

@@ -22,6 +22,15 @@ REAL = {
 }
 
 
+def write_profile(folder: Path) -> None:
+    """A profile as the SDK's login leaves it behind."""
+    for name in ("configs", "credentials"):
+        (folder / name).mkdir(parents=True)
+    (folder / "configs" / "default.json").write_text('{"authentication": {"type": "user_oauth"}}')
+    (folder / "credentials" / "default.json").write_text(f'{{"access_token": "{SECRET}"}}')
+    (folder / "credentials" / "default.json").chmod(0o600)
+
+
 class TestKeys:
     """What leaves for whom. The provider's own host cannot be reached from a test; its headers are read off."""
 
@@ -30,8 +39,7 @@ class TestKeys:
         """Nothing of the user's credentials reaches a local server, whoever named it."""
         for name, value in REAL.items():
             monkeypatch.setenv(name, value)
-        (bare / "configs").mkdir()
-        (bare / "configs" / "default.json").write_text(f'{{"api_key": "{SECRET}"}}')
+        write_profile(bare)
         with Server(message(REPLY)) as server:
             monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
             backend = make(server, base_url=None if by_environment else server.url)
@@ -90,6 +98,26 @@ class TestKeys:
         with pytest.raises(InputError, match="base_url") as caught:
             AnthropicBackend(base_url=url)
         assert "pw" not in str(caught.value)
+
+    def test_profile(self, make: Make, bare: Path) -> None:
+        """A profile of the SDK is used for the provider, and only there."""
+        write_profile(bare)
+        backend = AnthropicBackend()
+        client = backend._client()
+        assert client.credentials is not None
+        assert client.credentials().token == SECRET
+        assert backend.key_source == "profile"
+        backend.close()
+        with Server(message(REPLY)) as server:
+            make(server).complete(REQUEST)
+        assert SECRET not in repr(server.requests)
+
+    def test_broken_profile(self, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A profile that cannot be read stops the run before anything is sent."""
+        monkeypatch.setenv("ANTHROPIC_PROFILE", "work")
+        caught = failure(AnthropicBackend())
+        assert isinstance(caught, CredentialError)
+        assert "the profile of the Anthropic SDK cannot be used" in str(caught)
 
     def test_no_key(self, bare: Path) -> None:
         """Without a key for the provider nothing is sent; the error says what to do."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +72,11 @@ class TestBodies:
         body = self.sent(make, request=replace(REQUEST, messages=turns))
         assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
 
+    def test_lone_surrogates(self, make: Make) -> None:
+        """Text that no encoding can carry is sent with question marks in it."""
+        body = self.sent(make, request=replace(REQUEST, messages=(Message("user", "a\ud800b – 𝛼"),)))
+        assert body["messages"][0]["content"] == "a?b – 𝛼"
+
     def test_overruled(self, make: Make) -> None:
         """Fields of the caller's own overrule ours and may hold what the SDK does not know."""
         body = self.sent(make, extra_body={"temperature": 0, "thinking": {"type": "adaptive"}, "max_tokens": 7})
@@ -142,10 +146,10 @@ class TestReading:
         with Server(message(text)) as server:
             assert make(server, structured="prompt").complete(REQUEST).text == found
 
-    @pytest.mark.parametrize("text", ["{" * 200_000, '{"' * 100_000, "{" * 100_000 + "}" * 100_000, "\\" * 200_000])
-    def test_prompt_is_never_slow(self, make: Make, text: str) -> None:
-        """A hostile reply costs one pass."""
+    @pytest.mark.parametrize("start", ["{", '{"', "{}}", "\\"])
+    def test_hostile(self, make: Make, start: str) -> None:
+        """A reply of braces, quotes or backslashes costs one pass: in quadratic time this would not end."""
+        text = start * 300_000
         with Server(message(text)) as server:
-            begun = time.process_time()
-            make(server, structured="prompt").complete(REQUEST)
-        assert time.process_time() - begun < 2
+            found = make(server, structured="prompt").complete(REQUEST).text
+        assert found == ("{}" if "}" in text else text)
