@@ -1,11 +1,14 @@
-"""Replies that a reviewing model might give, good and bad, for the local server that speaks ``/v1/messages``."""
+"""Replies that a reviewing model might give, good and bad, for the local server that speaks ``/v1/messages``.
+
+By itself, for benchmarks: ``python reviewing_server.py --delay 0.2`` is a reviewer that answers after 200 ms.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from backends.server import Answer, Seen, message
+from backends.server import Answer, Seen, main, message
 
 
 def asked(seen: Seen) -> Any:
@@ -44,3 +47,7 @@ def another(seen: Seen) -> Answer:
     for attempt in said["attempts"]:
         attempt["transcript"] = "00000000"
     return message(json.dumps(said))
+
+
+if __name__ == "__main__":
+    main(good)

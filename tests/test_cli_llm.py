@@ -92,15 +92,15 @@ def test_without_a_cache_everything_is_asked_again(review: Review) -> None:
     assert not Path("cache").exists()
 
 
-RETRY = {"retry-after": "0"}
 FAILURES = [
     # the server's answers, what the row says, HTTP requests for two rows
     pytest.param([error(400)], "TransportError", 2, id="400"),
     pytest.param([error(404)], "TransportError", 2, id="404"),
     pytest.param([error(413)], "TransportError", 2, id="413"),
     pytest.param([error(429)], "TransportError", 10, id="429 for ever"),
-    pytest.param([error(429, headers={"retry-after": "3600"})], "TransportError", 2, id="429 in an hour"),
-    pytest.param([error(429, headers={"retry-after": "soon"})], "TransportError", 10, id="429 garbage"),
+    pytest.param([error(429, retry_after="3600")], "TransportError", 2, id="429 in an hour"),
+    pytest.param([error(429, retry_after="3")], "TransportError", 10, id="429 in 3 s"),
+    pytest.param([error(429, retry_after="soon")], "TransportError", 10, id="429 garbage"),
     pytest.param([error(529)], "TransportError", 10, id="529"),
     pytest.param([error(500)], "TransportError", 10, id="500"),
     pytest.param([html()], "TransportError", 10, id="HTML with 200"),
@@ -139,7 +139,7 @@ def test_failures_are_data(review: Review, script: list[Any], reason: str, reque
 
 def test_what_passes_is_tried_again(review: Review) -> None:
     """Overload and rate limits that pass cost requests, not reviews; a bad reply is repaired once."""
-    script = [error(529), error(429, headers=RETRY), message("nonsense"), good]
+    script = [error(529), error(429, retry_after="0"), message("nonsense"), good]
     with Server(*script) as server:
         ran = review(server, "--max-in-flight", "1")
     assert ran.status == 0, ran.err

@@ -149,7 +149,7 @@ def _outside(pattern: re.Pattern[str], text: str, regions: Sequence[Region]) -> 
             yield m
 
 
-def numbered_cuts(text: str) -> list[int]:
+def numbered_cuts(text: str, regions: Sequence[Region] = ()) -> list[int]:
     r"""Before each numbered step: "Step 3:", "**Step 3.**", "### Step 3", "3.", "3)" or "(3)" at a line's start.
 
     Of several kinds of number the outermost counts: named steps first, then the kind that comes first.
@@ -157,12 +157,12 @@ def numbered_cuts(text: str) -> list[int]:
     >>> numbered_cuts("Plan.\nStep 1: a\n1. x\n2. y\nStep 2: b")
     [6, 26]
     """
-    return [m.start() for m in numbered_marks(text)]
+    return [m.start() for m in numbered_marks(text, regions)]
 
 
-def numbered_marks(text: str) -> list[re.Match[str]]:
-    """The marks of the outermost kind of numbering."""
-    marks = list(_MARK.finditer(text))
+def numbered_marks(text: str, regions: Sequence[Region] = ()) -> list[re.Match[str]]:
+    """The marks of the outermost kind of numbering, those in protected regions left out."""
+    marks = list(_outside(_MARK, text, regions))
     families = list(map(_family, marks))
     counts = Counter(families)
     repeated = [family for family in families if counts[family] > 1] or families

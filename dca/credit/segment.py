@@ -64,7 +64,6 @@ _FINDERS: Final[Mapping[str, Callable[[str], list[int]]]] = MappingProxyType(
         "paragraph": paragraph_cuts,
         "line": line_cuts,
         "sentence": sentence_cuts,
-        "numbered": numbered_cuts,
         "clause": clause_cuts,
         "word": word_cuts,
     }
@@ -127,8 +126,15 @@ def _cuts(text: str, how: str) -> list[int]:
     if how == "auto":
         return _auto(text)
     if how == "tags":
-        return _glued(text, all_tags(text, code_regions(text)))
-    return _glued(text, allowed(text, _FINDERS[how](text), protected_regions(text)))
+        return _tagged(text, all_tags)
+    regions = protected_regions(text)
+    cuts = numbered_cuts(text, regions) if how == "numbered" else _FINDERS[how](text)
+    return _glued(text, allowed(text, cuts, regions))
+
+
+def _tagged(text: str, find: Callable[[str, Sequence[Region]], list[int]]) -> list[int]:
+    """The cuts at tags, which hold in maths and tables too: whoever writes tags means them."""
+    return _glued(text, allowed(text, find(text, code_regions(text)), ())) if "<" in text else []
 
 
 def _glued(text: str, cuts: Sequence[int]) -> list[int]:
@@ -145,7 +151,7 @@ def _glued(text: str, cuts: Sequence[int]) -> list[int]:
 
 def _auto(text: str) -> list[int]:
     """Sections first (``<think>`` and the like), each cut in its own way."""
-    outer = _glued(text, section_tags(text, code_regions(text))) if "<" in text else []
+    outer = _tagged(text, section_tags)
     if len(outer) > CROWD:
         return outer
     cuts: list[int] = []
@@ -163,9 +169,9 @@ def _section(text: str) -> list[int]:
     def level(name: str) -> list[int]:
         return _glued(text, allowed(text, _FINDERS[name](text), regions))
 
-    cuts = _glued(text, step_tags(text, code_regions(text))) if "<" in text else []
+    cuts = _tagged(text, step_tags)
     if not cuts:
-        marks = numbered_marks(text)
+        marks = numbered_marks(text, regions)
         numbered = _glued(text, allowed(text, main_structure(text, marks), regions))
         cuts = _joined(text, numbered, regions, {m.start() for m in marks}) or _coarsest(text, level, regions)
     edges = [0]

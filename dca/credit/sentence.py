@@ -134,7 +134,8 @@ def _is_full_stop(text: str, begin: int, m: re.Match[str], following: str) -> bo
     at = m.start()
     head = text[max(begin, at - 24) : at]
     word = "" if not head or head[-1].isspace() else head.split()[-1].lstrip("([{\"'“‘*_").lower()
-    if 0 < len(word) <= 6 and _is_marker(head, begin >= at - 24):
+    opens = begin >= at - 24 and not text[max(0, begin - 3) : begin].rstrip().endswith("?")
+    if 0 < len(word) <= 6 and _is_marker(head, opens):
         return False
     if word in _OPEN or word in _TITLES:
         return False
@@ -145,10 +146,12 @@ def _is_full_stop(text: str, begin: int, m: re.Match[str], following: str) -> bo
     return not following.islower() or not (m["close"] or word in _SHORT or word in _REFERENCES)
 
 
-def _is_marker(head: str, whole: bool) -> bool:
-    """Whether what stands before a full stop numbers a step ("3", "Case 2") at the start of a line or sentence."""
+def _is_marker(head: str, opens: bool) -> bool:
+    """Whether what stands before a full stop numbers a step ("3", "Case 2"): at the start of a line, or of a sentence
+    that is no answer to a question.
+    """
     lines = head.splitlines()
-    return (whole or len(lines) > 1) and _MARKER.fullmatch(lines[-1]) is not None
+    return (opens or len(lines) > 1) and _MARKER.fullmatch(lines[-1]) is not None
 
 
 def _ends_after_letter(text: str, head: str, word: str, after: int) -> bool:

@@ -180,7 +180,7 @@ def render(prompt: Prompt, attempts: Sequence[Attempt]) -> str:
             "problem": _json(first.problem),
             "reference": _json(first.reference),
             "outcomes": _json({token: one.outcome for token, one in sheets.items()}),
-            "attempts": _json([_sheet(one) for one in sheets.values()], indent=1),
+            "attempts": "[\n" + ",\n".join(map(_sheet, sheets.values())) + "\n]",
         }
     )
 
@@ -205,12 +205,12 @@ def verdict(reward: float) -> str:
     return "wrong" if reward <= 0.0 else "partly right"
 
 
-def _sheet(one: Attempt) -> dict[str, object]:
-    """One attempt as the reviewer sees it."""
-    sheet: dict[str, object] = {"transcript": one.token, "steps": dict(one.steps)}
-    return sheet | {"authors": dict(one.authors)} if one.authors else sheet
+def _sheet(one: Attempt) -> str:
+    """One attempt as the reviewer sees it, a step to a line: recordings then differ line by line."""
+    authors = f',\n  "authors": {_json(one.authors)}' if one.authors else ""
+    steps = ",\n".join(f"   {_json(index)}: {_json(text)}" for index, text in one.steps.items())
+    return f' {{\n  "transcript": {_json(one.token)},\n  "steps": {{\n{steps}\n  }}{authors}\n }}'
 
 
-def _json(value: object, indent: int | None = None) -> str:
-    """JSON with readable Unicode, one step to a line where indented: recordings then differ line by line."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""JSON with readable Unicode."""

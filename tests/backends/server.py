@@ -89,6 +89,11 @@ def html(status: int = 200) -> Answer:
     return Answer(status, b"<html><body>Welcome</body></html>", {"content-type": "text/html"})
 
 
+def resolved(behaviour: Behaviour, seen: Seen) -> Answer:
+    """What a behaviour answers to a request."""
+    return behaviour if isinstance(behaviour, Answer) else behaviour(seen)
+
+
 class Server:
     """Serves a script: each behaviour once, in order, and the last one for ever after."""
 
@@ -120,7 +125,7 @@ class Server:
         with self._lock:
             behaviour = self.script[min(len(self.requests), len(self.script) - 1)]
             self.requests.append(seen)
-        return behaviour if isinstance(behaviour, Answer) else behaviour(seen)
+        return resolved(behaviour, seen)
 
     def connected(self) -> None:
         """Count a connection."""
@@ -131,7 +136,7 @@ class Server:
 class RateLimited:
     """A behaviour: a bucket of `burst` refilled at `rate` per second; 429 with whole seconds when it is empty."""
 
-    def __init__(self, rate: float, burst: float, then: Answer, *, stated: bool = False) -> None:
+    def __init__(self, rate: float, burst: float, then: Behaviour, *, stated: bool = False) -> None:
         self.rate, self.burst, self.then = rate, burst, then
         self.refused = 0
         self._limit = {"anthropic-ratelimit-requests-limit": str(round(rate * 60))} if stated else {}
@@ -145,7 +150,8 @@ class RateLimited:
             self._at = now
             if self._level >= 1:
                 self._level -= 1
-                return replace(self.then, headers={**self.then.headers, **self._limit})
+                answer = resolved(self.then, seen)
+                return replace(answer, headers={**answer.headers, **self._limit})
             self.refused += 1
             wait = math.ceil((1 - self._level) / self.rate)
         return error(429, "too many requests", kind="rate_limit_error", retry_after=str(wait))
@@ -209,8 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def main() -> None:
-    """Serve until standard input closes."""
+def main(behaviour: Behaviour | None = None) -> None:
+    """Serve until standard input closes: a behaviour, or the text that is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--delay", type=float, default=0.2, help="seconds before an answer")
     parser.add_argument("--rate", type=float, help="requests a second; no limit unless given")
@@ -218,7 +224,10 @@ def main() -> None:
     parser.add_argument("--stated", action="store_true", help="state the rate in the provider's headers")
     parser.add_argument("--text", default="{}", help="the reply")
     options = parser.parse_args()
-    reply = replace(message(options.text), delay=options.delay)
+
+    def reply(seen: Seen) -> Answer:
+        return replace(resolved(behaviour or message(options.text), seen), delay=options.delay)
+
     limit = RateLimited(options.rate, options.burst, reply, stated=options.stated) if options.rate else None
     with Server(limit or reply) as server:
         print(server.url, flush=True)

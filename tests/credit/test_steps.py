@@ -40,6 +40,8 @@ EXPLICIT = [  # how, steps that joined are the text
     ("numbered", ["Step 1: a\n1. x\n2. y\n", "Step 2: b"]),
     ("numbered", ["3.5 is a number\n4.5 too"]),
     ("numbered", ["```\n1. a\n2. b\n```\n"]),
+    ("numbered", ["```\nStep 1: a\nStep 2: b\n```\n", "1. c\n", "2. d"]),
+    ("tags", ["<step>a</step>\u0301 b"]),
     ("numbered", ["步骤1：算。\n", "步骤2：好。"]),
     ("turns", ["a.\n\nb.\n\nc."]),
 ]
@@ -66,6 +68,7 @@ SENTENCES = [
     ["We get $x = 3$ ", "So $y = 4$ ", "Now $z$ is Big."],
     ["No. 5 is first. ", "No. ", "That is Sec. 3 of vol. 2. ", "The end."],
     ["A line that goes\non in lower case. ", "Next.\n", "A line\n", "Another"],
+    ["How many are left? ", "5. ", "So 5."],
     ["**Bold.** ", "*Italic!* ", "`code. Here` is code. ", "End."],
 ]
 
