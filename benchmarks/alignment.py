@@ -21,7 +21,8 @@ MIXED = "Die Summe beträgt 54 + 18 = 72 🙂, 因为一半是二十四。 ".enc
 
 def tokens(sample: bytes, count: int, dice: random.Random) -> list[bytes]:
     """Tokens of 1 to 7 bytes, cut without regard to characters; every hundredth stands for nothing."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while len(pieces) < count:
         width = dice.randint(1, 7) if len(pieces) % 100 else 0
         pieces.append((sample * 2)[at % len(sample) : at % len(sample) + width])

@@ -3,9 +3,10 @@
     python benchmarks/throughput.py [--rounds 3]
 
 Three servers on this machine, each in a process of its own: one that answers in 200 ms, and one that limits the rate
-to 100 requests a second (burst 20), which says so in its headers or does not. The ideal of the first is 1000/64 * 0.2 s,
-of the others 1000/100 s. Then the same rows again, from the cache. With two cores the server shares them with the
-client, so run this with nothing else running. It does not measure a model: an answer costs the server only the wait.
+to 100 requests a second (burst 20), which says so in its headers or does not. The ideal of the first is
+1000/64 * 0.2 s, of the others 1000/100 s. Then the same rows again, from the cache. With two cores the server shares
+them with the client, so run this with nothing else running. It does not measure a model: an answer costs the server
+only the wait.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LINE = "Step {k}: we have 12 * {k} = {p} of them so far, and go on with the next
 
 @dataclass(frozen=True)
 class Figures:
-    """What one drive took: wall and processor seconds, reviews lost, requests and 429s, milliseconds a review again."""
+    """What a drive took: seconds, CPU ms a review, reviews lost, 429s; requests and ms a review when warm."""
 
     seconds: float
     cpu: float
@@ -92,8 +93,8 @@ def main() -> int:
         ("100/s, stated in headers", REVIEWS / RATE, 1.10, (*limit, "--stated")),
     )
     print(f"{REVIEWS} reviews, {IN_FLIGHT} in flight; load of the machine {os.getloadavg()[0]:.2f}\n")
-    titles = ("ideal s", 8), ("took s", 8), ("ratio", 6), ("wanted", 7), ("429s", 5), ("lost", 5), ("cpu ms", 7)
-    titles += ("asked again", 11), ("warm ms", 8)
+    widths = {"ideal s": 8, "took s": 8, "ratio": 6, "wanted": 7, "429s": 5, "lost": 5, "cpu ms": 7}
+    titles = {**widths, "asked again": 11, "warm ms": 8}.items()
     print(f"{'server':26} " + " ".join(title.rjust(width) for title, width in titles))
     good = True
     for name, ideal, wanted, arguments in cases:

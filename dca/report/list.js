@@ -3,7 +3,17 @@
 const collator = new Intl.Collator(undefined, { numeric: true });
 const chosen = { query: "", sort: null, down: false, facets: new Map() };
 
-const NOTABLE = ["error", "staged_mistake", "injection", "recovery", "needless_check", "check", "filler", "key", "progress"];
+const NOTABLE = [
+  "error",
+  "staged_mistake",
+  "injection",
+  "recovery",
+  "needless_check",
+  "check",
+  "filler",
+  "key",
+  "progress",
+];
 const ORDER = ["right", "partial", "wrong", "reviewed", "fallback", ...NOTABLE];
 
 // Known values in the order in which they deserve a look, then the others by name.
@@ -22,12 +32,39 @@ const GROUPS = [
 const COLUMNS = [
   { key: "id", name: "Transcript", value: (t) => t.id, cell: nameCell, first: "up" },
   { key: "reward", name: "Reward", value: (t) => t.reward, cell: rewardCell, num: true },
-  { key: "steps", name: "Steps", value: (t) => t.texts.length, cell: (t) => [String(t.texts.length)], num: true, wide: true },
+  {
+    key: "steps",
+    name: "Steps",
+    value: (t) => t.texts.length,
+    cell: (t) => [String(t.texts.length)],
+    num: true,
+    wide: true,
+  },
   { key: "top", name: "Top credit", value: (t) => t.credits[t.top], cell: (t) => creditCell(t, t.top), num: true },
-  { key: "low", name: "Lowest", value: (t) => t.credits[t.low], cell: (t) => creditCell(t, t.low), num: true, wide: true, first: "up" },
-  { key: "needed", name: "Needed", value: (t) => (t.shortest.length ? t.needed / t.used : undefined), cell: neededCell, num: true },
+  {
+    key: "low",
+    name: "Lowest",
+    value: (t) => t.credits[t.low],
+    cell: (t) => creditCell(t, t.low),
+    num: true,
+    wide: true,
+    first: "up",
+  },
+  {
+    key: "needed",
+    name: "Needed",
+    value: (t) => (t.shortest.length ? t.needed / t.used : undefined),
+    cell: neededCell,
+    num: true,
+  },
   { key: "labels", name: "Labels", cell: labelCell, wide: true },
-  { key: "findings", name: "Findings", value: (t) => t.findings.length + (t.fallback ? 0.5 : 0), cell: findingCell, wide: true },
+  {
+    key: "findings",
+    name: "Findings",
+    value: (t) => t.findings.length + (t.fallback ? 0.5 : 0),
+    cell: findingCell,
+    wide: true,
+  },
 ];
 
 function nameCell(t) {
@@ -46,13 +83,19 @@ function creditCell(t, k) {
 
 function neededCell(t) {
   if (!t.shortest.length) return ["–"];
-  const bar = shape("svg", { class: "share", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
-    shape("rect", { class: "track", width: 100, height: 6 }), shape("rect", { class: "ink", width: (100 * t.needed) / (t.used || 1), height: 6 }));
+  const bar = shape(
+    "svg",
+    { class: "share", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
+    shape("rect", { class: "track", width: 100, height: 6 }),
+    shape("rect", { class: "ink", width: (100 * t.needed) / (t.used || 1), height: 6 }),
+  );
   return [percent(t.needed, t.used), bar];
 }
 
 function labelCell(t) {
-  const chips = ranked(t.named.keys()).slice(0, 4).map((label) => chip(label, t.named.get(label) > 1 ? ` ${t.named.get(label)}` : ""));
+  const chips = ranked(t.named.keys())
+    .slice(0, 4)
+    .map((label) => chip(label, t.named.get(label) > 1 ? ` ${t.named.get(label)}` : ""));
   if (t.named.size > 4) chips.push(el("small", {}, `+${t.named.size - 4}`));
   return [el("span", { class: "chips" }, ...chips)];
 }
@@ -68,8 +111,17 @@ function buildList(all) {
   for (const column of COLUMNS) head.append(headCell(column));
   const body = el("tbody");
   for (const t of all) {
-    t.row = el("tr", {}, ...COLUMNS.map((column) =>
-      el(column.key === "id" ? "th" : "td", { class: classes(column), scope: column.key === "id" ? "row" : null }, ...column.cell(t))));
+    t.row = el(
+      "tr",
+      {},
+      ...COLUMNS.map((column) =>
+        el(
+          column.key === "id" ? "th" : "td",
+          { class: classes(column), scope: column.key === "id" ? "row" : null },
+          ...column.cell(t),
+        ),
+      ),
+    );
     t.row.addEventListener("click", (event) => {
       if (!event.target.closest("a") && String(getSelection()) === "") location.hash = t.hash;
     });
@@ -113,23 +165,53 @@ function compare(a, b) {
 }
 
 function buildFilters(all) {
-  const search = el("input", { type: "search", id: "search", placeholder: "Search words or a \"phrase\"", title: "In texts, prompts, reasons, evidence and ids", "aria-label": "Search", autocomplete: "off", spellcheck: "false" });
-  search.addEventListener("input", () => { chosen.query = search.value; refresh(); });
-  const line = el("div", { class: "line" }, search, el("output", { id: "shown", for: "search" }), el("button", { type: "button", class: "clear", id: "clear", hidden: true }, "Clear"));
+  const search = el("input", {
+    type: "search",
+    id: "search",
+    placeholder: 'Search words or a "phrase"',
+    title: "In texts, prompts, reasons, evidence and ids",
+    "aria-label": "Search",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  search.addEventListener("input", () => {
+    chosen.query = search.value;
+    refresh();
+  });
+  const line = el(
+    "div",
+    { class: "line" },
+    search,
+    el("output", { id: "shown", for: "search" }),
+    el("button", { type: "button", class: "clear", id: "clear", hidden: true }, "Clear"),
+  );
   byId("filters").append(line);
   for (const group of GROUPS) {
     group.chips = new Map();
     chosen.facets.set(group, new Set());
     const values = ranked(new Set(all.flatMap(group.of)));
     if (values.length < (group.key === "label" || group.key === "finding" ? 1 : 2)) continue;
-    byId("filters").append(el("div", { class: "facet", role: "group", "aria-label": group.name }, el("span", { class: "facet-name", "aria-hidden": "true" }, group.name), ...values.map((value) => facet(group, value))));
+    byId("filters").append(
+      el(
+        "div",
+        { class: "facet", role: "group", "aria-label": group.name },
+        el("span", { class: "facet-name", "aria-hidden": "true" }, group.name),
+        ...values.map((value) => facet(group, value)),
+      ),
+    );
   }
   for (const button of document.querySelectorAll(".clear")) button.addEventListener("click", clearFilters);
 }
 
 function facet(group, value) {
   const count = el("span", { class: "count" });
-  const button = el("button", { type: "button", class: "pick", "aria-pressed": "false", "data-facet": `${group.key}:${value}` }, words(value), " ", count);
+  const button = el(
+    "button",
+    { type: "button", class: "pick", "aria-pressed": "false", "data-facet": `${group.key}:${value}` },
+    words(value),
+    " ",
+    count,
+  );
   button.addEventListener("click", () => {
     const picked = chosen.facets.get(group);
     if (!picked.delete(value)) picked.add(value);
@@ -156,7 +238,16 @@ function terms() {
 }
 
 function haystack(t) {
-  t.hay ??= [t.id, t.prompt, ...t.texts, ...Object.values(t.reasons), t.fallback ?? "", ...t.findings.flatMap((f) => f.evidence ?? [])].join("\n").toLowerCase();
+  t.hay ??= [
+    t.id,
+    t.prompt,
+    ...t.texts,
+    ...Object.values(t.reasons),
+    t.fallback ?? "",
+    ...t.findings.flatMap((f) => f.evidence ?? []),
+  ]
+    .join("\n")
+    .toLowerCase();
   return t.hay;
 }
 
@@ -164,7 +255,8 @@ function haystack(t) {
 function refresh() {
   const wanted = terms();
   const found = state.all.filter((t) => wanted.every((term) => haystack(t).includes(term)));
-  const fits = (t, group) => !chosen.facets.get(group).size || group.of(t).some((value) => chosen.facets.get(group).has(value));
+  const fits = (t, group) =>
+    !chosen.facets.get(group).size || group.of(t).some((value) => chosen.facets.get(group).has(value));
   for (const group of GROUPS) {
     const pool = found.filter((t) => GROUPS.every((other) => other === group || fits(t, other)));
     for (const [value, { button, count }] of group.chips) {
@@ -184,7 +276,9 @@ function showRows() {
   const shown = new Set(state.order);
   for (const t of state.all) t.row.hidden = !shown.has(t);
   byId("rows").tBodies[0].append(...state.order.map((t) => t.row));
-  byId("shown").textContent = filtering() ? `${state.order.length.toLocaleString("en")} of ${counted(state.all.length, "transcript")}` : counted(state.all.length, "transcript");
+  byId("shown").textContent = filtering()
+    ? `${state.order.length.toLocaleString("en")} of ${counted(state.all.length, "transcript")}`
+    : counted(state.all.length, "transcript");
   byId("clear").hidden = !filtering();
   byId("nothing").hidden = state.order.length > 0 || !state.all.length;
   byId("rows").hidden = !state.order.length;

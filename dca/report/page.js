@@ -13,8 +13,19 @@ function prepared({ strings, transcripts }) {
   for (const t of transcripts) uses.set(t.id, (uses.get(t.id) ?? 0) + 1);
   return transcripts.map((row, n) => {
     const t = { texts: [], credits: [], scores: [], z: [], heat: [], of: {}, findings: [], shortest: [], ...row, n };
-    Object.assign(t, { prompt: strings[row.prompt], judge: strings[row.judge], labels: told(row.labels), reasons: told(row.reasons), authors: told(row.authors) });
-    Object.assign(t, { neutral: new Set(row.neutral), need: new Set(row.shortest), kinds: new Set(t.findings.map((f) => f.kind)), named: new Map() });
+    Object.assign(t, {
+      prompt: strings[row.prompt],
+      judge: strings[row.judge],
+      labels: told(row.labels),
+      reasons: told(row.reasons),
+      authors: told(row.authors),
+    });
+    Object.assign(t, {
+      neutral: new Set(row.neutral),
+      need: new Set(row.shortest),
+      kinds: new Set(t.findings.map((f) => f.kind)),
+      named: new Map(),
+    });
     for (const label of Object.values(t.labels)) t.named.set(label, (t.named.get(label) ?? 0) + 1);
     const own = t.credits.map((_, k) => k).filter((k) => t.authors[k] === undefined);
     t.top = own.reduce((best, k) => (best === undefined || t.credits[k] > t.credits[best] ? k : best), undefined);
@@ -35,7 +46,8 @@ function route() {
   if (main === "#main") return;
   const wanted = decoded(main);
   const t = state.all.find((one) => one.hash === main || decoded(one.hash) === wanted);
-  if (!t) return closeReading(/^#(t|row)=/.test(main) ? `There is no transcript ${wanted.replace(/^#\w+=/, "")}` : "");
+  if (!t)
+    return closeReading(/^#(t|row)=/.test(main) ? `There is no transcript ${wanted.replace(/^#\w+=/, "")}` : "");
   if (state.open !== t) openReading(t);
   const step = rest.find((part) => part.startsWith("s="));
   if (step) jump(Number(step.slice(2)));
@@ -89,9 +101,18 @@ function readingBar(t) {
     button.addEventListener("click", () => walk(by));
     return button;
   };
-  return el("nav", { class: "readbar", "aria-label": "Between transcripts" }, el("a", { href: "#all", class: "back" }, "← All transcripts"),
-    el("span", { class: "muted num" }, at < 0 ? "" : `${at + 1} of ${state.order.length.toLocaleString("en")}${filtering() ? " filtered" : ""}`),
-    move(-1, "‹", "Previous transcript"), move(1, "›", "Next transcript"));
+  return el(
+    "nav",
+    { class: "readbar", "aria-label": "Between transcripts" },
+    el("a", { href: "#all", class: "back" }, "← All transcripts"),
+    el(
+      "span",
+      { class: "muted num" },
+      at < 0 ? "" : `${at + 1} of ${state.order.length.toLocaleString("en")}${filtering() ? " filtered" : ""}`,
+    ),
+    move(-1, "‹", "Previous transcript"),
+    move(1, "›", "Next transcript"),
+  );
 }
 
 function neighbour(by) {
@@ -119,20 +140,26 @@ function stepRow(by) {
 function jump(k) {
   const step = byId(`step-${k}`);
   if (!step) return;
-  step.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  step.scrollIntoView({
+    block: "center",
+    behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+  });
   step.focus({ preventScroll: true });
 }
 
 function stepAt(t, event) {
   const box = event.currentTarget.getBoundingClientRect();
-  let left = ((event.clientX - box.left) / box.width) * t.texts.reduce((sum, text) => sum + Math.max(1, text.length), 0);
+  let left =
+    ((event.clientX - box.left) / box.width) * t.texts.reduce((sum, text) => sum + Math.max(1, text.length), 0);
   return t.texts.findIndex((text) => (left -= Math.max(1, text.length)) <= 0);
 }
 
 function stepBy(by) {
   const steps = [...document.querySelectorAll("#reading .step")];
   const held = document.activeElement?.closest(".step");
-  const at = held ? steps.indexOf(held) + by : steps.findIndex((one) => one.getBoundingClientRect().bottom > innerHeight * 0.25);
+  const at = held
+    ? steps.indexOf(held) + by
+    : steps.findIndex((one) => one.getBoundingClientRect().bottom > innerHeight * 0.25);
   jump(Math.min(steps.length - 1, Math.max(0, at)));
 }
 
@@ -165,9 +192,16 @@ function escape() {
 }
 
 const KEYS = {
-  j: () => walk(1), ArrowRight: () => state.open && walk(1), k: () => walk(-1), ArrowLeft: () => state.open && walk(-1),
-  n: () => state.open && stepBy(1), p: () => state.open && stepBy(-1), s: () => state.open && toggleFold(),
-  "/": searching, "?": () => byId("keys").showModal(), Escape: escape,
+  j: () => walk(1),
+  ArrowRight: () => state.open && walk(1),
+  k: () => walk(-1),
+  ArrowLeft: () => state.open && walk(-1),
+  n: () => state.open && stepBy(1),
+  p: () => state.open && stepBy(-1),
+  s: () => state.open && toggleFold(),
+  "/": searching,
+  "?": () => byId("keys").showModal(),
+  Escape: escape,
 };
 
 function searching() {
@@ -179,7 +213,8 @@ function searching() {
 
 function pressed(event) {
   const typing = event.target.closest?.("input, textarea, select");
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || (typing && event.key !== "Escape")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || (typing && event.key !== "Escape"))
+    return;
   const inRows = event.target.closest?.("#rows tbody") && { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const act = inRows ? () => stepRow(inRows) : Object.hasOwn(KEYS, event.key) ? KEYS[event.key] : null;
   if (!act || (event.key.startsWith("Arrow") && !inRows && !state.open)) return;
@@ -189,7 +224,9 @@ function pressed(event) {
 
 function switchTheme() {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 }
 
@@ -203,14 +240,17 @@ function start() {
   state.title = document.title;
   state.all = prepared(JSON.parse(byId("data").textContent));
   if (state.all.length) buildList(state.all);
-  else byId("list").replaceChildren(el("p", { class: "empty" }, "No transcripts here: the file had no reviewed rows."));
+  else
+    byId("list").replaceChildren(el("p", { class: "empty" }, "No transcripts here: the file had no reviewed rows."));
   addEventListener("hashchange", route);
   addEventListener("keydown", pressed);
   addEventListener("beforeprint", layOut);
   addEventListener("afterprint", () => byId("print").replaceChildren());
   byId("theme").addEventListener("click", switchTheme);
   byId("help").addEventListener("click", KEYS["?"]);
-  byId("keys").querySelector(".close").addEventListener("click", () => byId("keys").close());
+  byId("keys")
+    .querySelector(".close")
+    .addEventListener("click", () => byId("keys").close());
   route();
 }
 

@@ -25,7 +25,7 @@ from dca.report.summary import OUTCOMES, Digest, StepDigest, digest, overview
 from dca.report.visible import compact, percent, plain, signed, visible
 
 TEMPLATE: Final = "page.html.jinja"
-STYLES: Final = ("page.css", "list.css", "reading.css", "print.css")
+STYLES: Final = ("page.css", "overview.css", "marks.css", "list.css", "reading.css", "steps.css", "print.css")
 SCRIPTS: Final = ("text.js", "list.js", "reading.js", "sheet.js", "page.js")
 
 _UNSAFE: Final = re.compile("[<>&\u2028\u2029\ud800-\udfff]")

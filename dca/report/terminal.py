@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +24,10 @@ from dca.report.visible import compact, percent, plain, signed, visible, words
 from dca.types import POLICY
 
 ROOMY: Final = 100
-"""Columns from which the table has room for a sparkline of z."""
+"""Columns from which the table has room for what is spare."""
+
+NUMBERS: Final = {"z along the text": 16, "reward": 6, "steps": 5, "top step": 9, "needed": 6}
+SPARE: Final = frozenset({"z along the text", "needed"})
 
 ORDINARY: Final = frozenset({"key", "progress", "filler"})
 """Labels that come last where there is no room for all."""
@@ -85,45 +89,43 @@ class _Summary:
     total: Overview
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = _columns(options.max_width)
-        sparks = options.max_width >= ROOMY
+        roomy = options.max_width >= ROOMY
+        table = _columns(options.max_width, max(cell_len(visible(item.id)) for item in self.shown))
         for item in self.shown:
-            name, *others = _cells(item)
-            table.add_row(name, *([marks.sparkline(item)] if sparks else []), *others)
+            table.add_row(*(cell for name, cell in _cells(item).items() if roomy or name not in SPARE))
         if self.total.count > len(self.shown):
             table.add_row(Text(f"… and {self.total.count - len(self.shown):,} more", style="dim"))
         yield table
         yield totals(self.total)
 
 
-def _columns(width: int) -> Table:
-    """The empty table: numbers keep their width, and the three columns of words share the rest."""
-    fixed = [("reward", 6), ("steps", 5), ("top step", 9), ("needed", 6)]
-    sparks = [("z along the text", 16)] if width >= ROOMY else []
-    room = width - sum(size + 2 for _, size in fixed + sparks) - 8
+def _columns(width: int, longest: int) -> Table:
+    """The empty table: numbers keep their width, ids get what they need, and words share the rest."""
+    numbers = {name: size for name, size in NUMBERS.items() if width >= ROOMY or name not in SPARE}
+    room = width - sum(size + 2 for size in numbers.values()) - 8
+    names = max(16, min(longest, max(26, room * 44 // 100), room - 20))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("transcript", overflow="fold", max_width=max(10, room * 44 // 100))
-    for name, size in sparks:
-        table.add_column(name, width=size, no_wrap=True)
-    for name, size in fixed:
+    table.add_column("transcript", overflow="fold", max_width=names)
+    for name, size in numbers.items():
         table.add_column(name, justify="right", min_width=size, no_wrap=True)
-    table.add_column("labels", max_width=max(8, room * 32 // 100), no_wrap=True, overflow="ellipsis")
-    table.add_column("findings", max_width=max(8, room * 24 // 100), no_wrap=True, overflow="ellipsis")
+    for name, share in (("labels", 58), ("findings", 42)):
+        table.add_column(name, max_width=max(8, (room - names) * share // 100), no_wrap=True, overflow="ellipsis")
     return table
 
 
-def _cells(item: Digest) -> tuple[Text, ...]:
+def _cells(item: Digest) -> dict[str, Text]:
     own = [step for step in item.steps if step.author == POLICY]
     top = max(own, key=lambda step: step.credit, default=None)
     counts = Counter(step.label for step in own if step.label)
     labels = sorted(counts, key=lambda label: (label in ORDINARY, label))
     kinds = dict.fromkeys(str(finding["kind"]) for finding in item.findings)
-    return (
-        Text(visible(item.id), style="bold"),
-        Text(plain(item.reward), style=marks.OUTCOME[item.outcome]),
-        Text(str(len(item.steps))),
-        Text(f"{top.index}: {signed(top.credit, 3)}" if top else "–"),
-        Text(percent(item.needed, item.used) if item.shortest else "–"),
-        Text(", ".join(words(name) + (f" {counts[name]}" if counts[name] > 1 else "") for name in labels)),
-        Text("fallback", style=marks.ALERT) if item.fallback else Text(words(", ".join(kinds))),
-    )
+    return {
+        "transcript": Text(visible(item.id), style="bold"),
+        "z along the text": marks.sparkline(item),
+        "reward": Text(plain(item.reward), style=marks.OUTCOME[item.outcome]),
+        "steps": Text(str(len(item.steps))),
+        "top step": Text(f"{top.index}: {signed(top.credit, 3)}" if top else "–"),
+        "needed": Text(percent(item.needed, item.used) if item.shortest else "–"),
+        "labels": Text(", ".join(words(name) + (f" {counts[name]}" if counts[name] > 1 else "") for name in labels)),
+        "findings": Text("fallback", style=marks.ALERT) if item.fallback else Text(words(", ".join(kinds))),
+    }

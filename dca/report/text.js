@@ -1,7 +1,8 @@
 // The only file that makes nodes. Whatever a transcript says becomes a text node, never markup, and never acts:
 // control, override and invisible characters are spelled out, as dca/report/visible.py does for the terminal.
 
-const HIDDEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|[\u{e0000}-\u{e007f}]/gu;
+const HIDDEN =
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|[\u{e0000}-\u{e007f}]/gu;
 const LONE = /\p{Cs}/gu;
 const FENCE = /^```[^\n]*\n[^]*?^```[^\n]*$/gm;
 
@@ -51,7 +52,10 @@ function written(node, text) {
 function spell(node, text) {
   let last = 0;
   for (const match of text.matchAll(HIDDEN)) {
-    node.append(text.slice(last, match.index), el("span", { class: "odd", title: "a hidden character" }, spelled(match[0])));
+    node.append(
+      text.slice(last, match.index),
+      el("span", { class: "odd", title: "a hidden character" }, spelled(match[0])),
+    );
     last = match.index + match[0].length;
   }
   if (last < text.length) node.append(text.slice(last));
@@ -95,14 +99,19 @@ function strip(transcript, attributes = {}) {
     const width = size * unit;
     const block = `M${left.toFixed(1)} `;
     const across = `h${Math.max(0.8, width - Math.min(3, width / 4)).toFixed(1)}`;
-    const add = (name, top, height) => paths.set(name, `${paths.get(name) ?? ""}${block}${top}${across}v${height}H${left.toFixed(1)}z`);
+    const add = (name, top, height) =>
+      paths.set(name, `${paths.get(name) ?? ""}${block}${top}${across}v${height}H${left.toFixed(1)}z`);
     const neutral = transcript.neutral.has(k);
     add(`s-${look(transcript, k)}`, neutral ? 3 : 0, neutral ? 4 : 10);
     if (needed.has(k)) add("s-needed", 12, 2);
     left += width;
   });
   const blocks = [...paths].map(([name, d]) => shape("path", { class: name, d }));
-  return shape("svg", { class: "strip", viewBox: "0 0 1000 14", preserveAspectRatio: "none", "aria-hidden": "true", ...attributes }, ...blocks);
+  return shape(
+    "svg",
+    { class: "strip", viewBox: "0 0 1000 14", preserveAspectRatio: "none", "aria-hidden": "true", ...attributes },
+    ...blocks,
+  );
 }
 
 // The class suffix of a step's tint: n4 to p4, 0, or env, neutral, none where there is no z to show.

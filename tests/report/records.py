@@ -9,7 +9,7 @@ from typing import Any
 from dca.credit.schemes import Share, uniform, verification_mask
 from dca.types import LABELS, POLICY, Finding, Review, Row, Step
 
-Row_ = tuple[Any, ...]
+Line = tuple[Any, ...]
 
 HOSTILE = (
     "<script>window.pwned = 1</script>",
@@ -28,7 +28,7 @@ HOSTILE = (
 )
 
 
-def record(id: str, prompt: str, rows: Sequence[Row_], reward: float, **extra: Any) -> dict[str, Any]:
+def record(id: str, prompt: str, rows: Sequence[Line], reward: float, **extra: Any) -> dict[str, Any]:
     """One line of the contract from (text, label, score, reason, of, author) rows, credited by the default scheme."""
     rows = [(*row, *(None,) * (6 - len(row))) for row in rows]
     steps, at = [], 0
@@ -77,6 +77,8 @@ def record(id: str, prompt: str, rows: Sequence[Row_], reward: float, **extra: A
         "reviewer": extra.get("reviewer", "arithmetic"),
         "scheme": "share",
         "measure": "contribution",
+        "reference": None,
+        "baseline": None,
         "usage": dict(USAGE) | extra.get("usage", {}),
         "verification": [k for k, neutral in enumerate(mask) if neutral],
         "options": {"credit_coef": 0.5},
@@ -256,6 +258,21 @@ def values() -> dict[str, Any]:
     return row
 
 
+def shades() -> dict[str, Any]:
+    """Every label on every tint."""
+    rows = [
+        (f"shade {n} {label}\n", label, score, "a reason", n - 1 if n else None)
+        for n, (score, label) in enumerate((s / 4, label) for s in range(-4, 5) for label in LABELS)
+    ]
+    return record(
+        "shades",
+        "p",
+        rows,
+        1.0,
+        findings=[{"kind": "k", "steps": (*range(len(rows)),), "confidence": 0.5, "evidence": ()}],
+    )
+
+
 def mixed() -> list[dict[str, Any]]:
     """One of each."""
     return [right(), wrong(), staged(), program(), proof(), hostile(), fallback(), silent(), values()]
@@ -281,7 +298,7 @@ def many(count: int, *, steps: int = 30, size: int = 200, seed: int = 0, group: 
     labels = ("key", "key", "progress", "progress", "error", "check", "needless_check", "filler", "recovery")
     for n in range(count):
         ability = draw.random()
-        rows: list[Row_] = []
+        rows: list[Line] = []
         for k in range(max(1, round(steps * draw.uniform(0.7, 1.3)))):
             text = f"Step {k + 1}. "
             while len(text) < size * draw.uniform(0.3, 1.5):

@@ -1,0 +1,81 @@
+"""What the documents show is what happens: docstrings, README blocks, examples and links run as tests."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import io
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(
+    ".".join(p.relative_to(ROOT).with_suffix("").parts)
+    for p in (ROOT / "dca").rglob("*.py")
+    if p.name != "__init__.py"
+)
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "DESIGN.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name: str) -> None:
+    """Every example in a docstring gives what it says."""
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_examples_run(path: Path) -> None:
+    """Every example runs by itself, offline, and says something."""
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_readme_example() -> None:
+    """The Python example prints exactly what the README says it prints."""
+    code, said = re.search(r"```python\n(.*?)```.*?```text\n(.*?)```", README, re.DOTALL).groups()  # type: ignore[union-attr]
+    assert len(code.strip().splitlines()) <= 12
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {})
+    assert printed.getvalue().rstrip() == said.rstrip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Links between documents, and paths they name, exist."""
+    text = page.read_text("utf-8")
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    targets += re.findall(r"`((?:dca|tests|examples|benchmarks|docs|prompts)/[\w./]+\.\w+)`", text)
+    assert [t for t in targets if not ((page.parent / t).exists() or (ROOT / t).exists())] == []
+
+
+def test_readme_options_exist() -> None:
+    """Every option that the documents name is an option of the command."""
+    helped = "".join(
+        subprocess.run(
+            [sys.executable, "-c", "from dca.cli import main; main()", command, "--help"],
+            capture_output=True,
+            text=True,
+            env={"COLUMNS": "200", "PATH": ""},
+            check=True,
+        ).stdout
+        for command in ("review", "show", "report", "whatif", "estimate", "doctor", "demo")
+    )
+    known = set(re.findall(r"--[a-z][a-z-]+", helped))
+    for page in PAGES:
+        named = {
+            option
+            for line in re.findall(
+                r"dca (?:review|show|report|whatif|estimate|doctor|demo)[^\n]*", page.read_text("utf-8")
+            )
+            for option in re.findall(r"--[a-z][a-z-]+", line)
+        }
+        assert named - known == set(), page.name
