@@ -68,5 +68,5 @@ def bundled_transcripts() -> Path:
     return Path(str(resources.files("dca") / "data" / "transcripts.jsonl"))
 
 
-DEMO_TRANSCRIPT: Final = "orchard-crates"
+DEMO_TRANSCRIPT: Final = "party-glasses"
 """The bundled transcript that the demo shows in full."""

@@ -8,7 +8,7 @@ knows nothing of who reviewed, of text, or of tensors.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,15 @@ def verification_mask(review: Review, recognised: Iterable[int] = ()) -> tuple[b
     """
     marked = frozenset(recognised)
     return tuple(label in VERIFICATION_LABELS or k in marked for k, label in enumerate(review.labels))
+
+
+def counted_scores(scores: Sequence[float], labels: Sequence[str | None]) -> tuple[float, ...]:
+    """The scores as `Share` counts them: a staged mistake has at most the score of an unlisted step, 0.
+
+    >>> counted_scores((1.0, 1.0), ("key", "staged_mistake"))
+    (1.0, 0.0)
+    """
+    return tuple(min(s, 0.0) if label == "staged_mistake" else s for s, label in zip(scores, labels, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +83,7 @@ class Share:
     def __call__(self, row: Row) -> Split:
         """Split one row; see the class for the equation."""
         _require(self.measure, row.review, "Share")
-        scores = [
-            min(s, 0.0) if label == "staged_mistake" else s
-            for s, label in zip(row.review.scores, row.review.labels, strict=True)
-        ]
+        scores = counted_scores(row.review.scores, row.review.labels)
         tilt = centred_scores(scores, row.lengths, row.verification)
         coef = self.credit_coef * (
             _largest_safe_factor(self.credit_coef, tilt, row.amount) if self.sign_preserving else 1.0

@@ -20,11 +20,18 @@ _FACTORS: Final = (kinds.NUMBER, kinds.CLOSE, kinds.FACTORIAL)
 def opened(reading: Reading, token: Token) -> None:
     """Begin a bracket."""
     last = reading.last
+    if len(reading.frames) > DEEPEST:
+        reading.buried += 1
+        reading.piece.unknown("its brackets are too deep", token)
+        return
     reading.frames.append(Frame(start=token.start, touched=last.kind if last.stop == token.start else ""))
 
 
 def closed(reading: Reading, token: Token) -> None:
     """End a bracket and say what it is to the expression around it."""
+    if reading.buried:
+        reading.buried -= 1
+        return
     if len(reading.frames) == 1:
         reading.finish()
         return
@@ -52,11 +59,7 @@ def _group(outer: Piece, inner: Piece, frame: Frame, token: Token) -> None:
     if outer.have and (outer.doubt or outer.since):
         return
     outer.units += inner.units
-    outer.depth = max(outer.depth, inner.depth + 1)
     outer.loose = outer.loose or inner.loose
-    if outer.depth > DEEPEST:
-        outer.unknown("its brackets are too deep", token)
-        return
     if outer.have:
         if inner.units:
             outer.loose = "a bracket holds a quantity of its own"

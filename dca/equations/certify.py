@@ -1,7 +1,7 @@
-"""Two expressions and a relation: is what is claimed true, false, or more than a program can say?
+"""Two expressions and a sign between them: is the claim true, false, or more than a program can say?
 
-Exact rationals throughout; rounding is allowed for only at the places that are shown. It does not know
-which equations a text holds.
+Exact rationals throughout; rounding counts only at the places that are shown. What speaks against a verdict of
+"false" is asked of `doubts` first. It does not know which equations a text holds.
 """
 
 from __future__ import annotations
@@ -9,192 +9,103 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from dca.equations import words
-from dca.equations.expression import PERCENT, Exact, Item, Unsure
+from dca.equations.doubts import Link, misgiving
+from dca.equations.expression import Unsure
+from dca.equations.numerals import Number
 from dca.equations.piece import Piece
-from dca.equations.senses import Sense, senses
-from dca.equations.tokens import ABOUT, SAID, WORD, Number
+from dca.equations.senses import Sense, others, plain
+from dca.equations.showing import show
+from dca.equations.tokens import ABOUT
 
 TRUE: Final = "true"
 FALSE: Final = "false"
 UNCERTIFIABLE: Final = "uncertifiable"
 
 NOISE: Final = Fraction(1, 10**9)
-"""Relative; what binary floating point leaves behind in numbers shown with a dozen digits."""
-
-
-_OPENERS: Final = frozenset("(+-*/^@")
+"""Relative; what binary floating point leaves behind in numbers that are shown with a dozen digits."""
 
 
 class Judgement(NamedTuple):
     """A verdict, the exact values of both sides where they are known, and why."""
 
     verdict: str
-    value: Exact | None
-    claimed: Exact | None
+    value: Fraction | None
+    claimed: Fraction | None
     reason: str
 
 
-def judged(left: Piece, right: Piece, relation: str, before: Piece | None) -> Judgement:
-    """Certify ``left = right``; `before` is the expression that was equated with `left`, if any."""
-    if left.name:
-        return _definition(left, right)
-    ways_left, doubt_left = _ways(left, "left")
-    ways_right, doubt_right = _ways(right, "right")
-    if not ways_left or not ways_right:
-        value = ways_left[0].value if ways_left else None
-        claimed = ways_right[0].value if ways_right else None
-        return Judgement(UNCERTIFIABLE, value, claimed, doubt_left or doubt_right)
-    about = relation == ABOUT or left.about or right.about
-    for one in ways_left:
-        for two in ways_right:
-            reason = _agreement(one, two, about)
-            if reason:
-                return Judgement(TRUE, one.value, two.value, reason)
-    value, claimed = ways_left[0].value, ways_right[0].value
-    if not left.bare and _is_running(value, right):
-        return Judgement(TRUE, value, value, "a running calculation: it goes on from this value")
-    doubt = _whole(value, ways_right[0]) or _worn(value, claimed, left, right) or _demurrer(left, right, relation, before)
-    if doubt:
-        return Judgement(UNCERTIFIABLE, value, claimed, doubt)
-    return Judgement(FALSE, value, claimed, f"the left side is {show(value)}, the right side {show(claimed)}")
+def judged(link: Link) -> Judgement:
+    """Certify one equation."""
+    left, right = link.left, link.right
+    one, doubt = _read(left, "left")
+    two, doubt_right = _read(right, "right")
+    doubt = doubt_right or f"it says what {left.name} is" if left.name else doubt or doubt_right
+    if one is None or two is None or left.name:
+        return Judgement(UNCERTIFIABLE, one.value if one else None, two.value if two else None, doubt)
+    if one.value == two.value:
+        return Judgement(TRUE, one.value, two.value, "exact")
+    if not left.bare and _goes_on(right, one.value):
+        return Judgement(TRUE, one.value, one.value, "a running calculation: it goes on from this value")
+    return _meant(link, one, two) or _differing(link, one, two)
 
 
-def _definition(left: Piece, right: Piece) -> Judgement:
-    """A letter and what it stands for: nothing to certify, but both values where they are known."""
-    before, _ = _ways(left, "left")
-    now, doubt = _ways(right, "right")
-    value = before[0].value if before else None
-    claimed = now[0].value if now else None
-    return Judgement(UNCERTIFIABLE, value, claimed, f"it says what {left.name} is" if now else doubt)
-
-
-def _ways(piece: Piece, side: str) -> tuple[list[Sense], str]:
-    """The senses of one side, or why there are none."""
+def _read(piece: Piece, side: str) -> tuple[Sense | None, str]:
+    """The plain sense of one side, or why there is none."""
     if piece.doubt:
-        return [], piece.doubt
+        return None, piece.doubt
     if not piece.items:
-        return [], f"its {side} side is in words"
+        return None, f"its {side} side is in words"
     try:
-        return list(senses(piece)), ""
+        return plain(piece), ""
     except Unsure as doubt:
-        return [], str(doubt)
+        return None, str(doubt)
+
+
+def _meant(link: Link, one: Sense, two: Sense) -> Judgement | None:
+    """True in one of the ways in which it may be meant, or None."""
+    about = link.relation == ABOUT or link.left.about or link.right.about
+    rights = [two, *others(link.right)]
+    for left in (one, *others(link.left)):
+        for right in rights:
+            reason = _agreement(left, right, about)
+            if reason:
+                return Judgement(TRUE, left.value, right.value, reason)
+    return None
+
+
+def _differing(link: Link, one: Sense, two: Sense) -> Judgement:
+    """False, unless there is a doubt."""
+    doubt = misgiving(link, one, two)
+    reason = doubt or f"the left side is {show(one.value)}, the right side {show(two.value)}"
+    return Judgement(UNCERTIFIABLE if doubt else FALSE, one.value, two.value, reason)
 
 
 def _agreement(left: Sense, right: Sense, about: bool) -> str:
     """How two values agree: exactly, rounded at the shown places, or up to binary noise; "" if they do not."""
-    if left.value == right.value:
+    gap, size = abs(left.value - right.value), max(abs(left.value), abs(right.value))
+    if not gap:
         return left.note or right.note or "exact"
-    place = right.place or left.place
-    if right.place and (right.place < 1 or about) and _rounds(left.value, right.value, right.place):
+    if _rounds(left.value, right, about) or _rounds(right.value, left, False):
         return "rounded at the shown places"
-    if left.place and left.place < 1 and _rounds(right.value, left.value, left.place):
-        return "rounded at the shown places"
-    size = max(abs(left.value), abs(right.value))
-    if 0 < min(left.place or 1, right.place or 1) < NOISE and abs(left.value - right.value) <= size * NOISE:
+    if 0 < min(left.place or 1, right.place or 1) < NOISE and gap <= size * NOISE:
         return "exact but for binary noise"
-    if about and place and abs(left.value - right.value) <= max(size / 20, place):
-        return "near, as claimed"
-    return ""
+    place = right.place or left.place
+    return "near, as claimed" if about and place and gap <= max(size / 20, place) else ""
 
 
-def _rounds(one: Exact, two: Exact, place: Fraction) -> bool:
-    """Is one number the other, rounded (half up or to even) or cut off at `place`?"""
-    gap = abs(one - two)
-    cut = gap < place and abs(two) < abs(one) and one * two >= 0
-    return gap * 2 <= place or cut
+def _rounds(exact: Fraction, shown: Sense, about: bool) -> bool:
+    """Is a shown number the exact one, rounded (half either way) or cut off at its last place?
 
-
-def _is_running(value: Exact, right: Piece) -> bool:
-    """Is the right side the next calculation, begun with this value: ``5 + 5 = 10 + 2 = 12``?"""
-    items = right.items
-    return (
-        len(items) > 2
-        and isinstance(items[0], Number)
-        and items[0].value == value
-        and isinstance(items[1], str)
-        and items[1] in "+-*/"
-    )
-
-
-def _whole(value: Exact, right: Sense) -> str:
-    """A whole number where the exact value is none: cut or rounded on purpose, or an error; no program can say."""
-    if right.place >= 1 and value.denominator > 1 and abs(value - right.value) < right.place:
-        return f"the exact value is {show(value)}; a whole number near it may be meant"
-    return ""
-
-
-def _worn(value: Exact, claimed: Exact, left: Piece, right: Piece) -> str:
-    """Decimals that may have been rounded before ("120 / 0.0278"), where that explains the difference."""
-    if not claimed:
-        return ""
-    gap = abs(value / claimed - 1) if isinstance(value, Fraction) else abs(Fraction(value) / claimed - 1)
-    for piece in (left, right):
-        for item in piece.items:
-            if isinstance(item, Number) and item.value and _looks_rounded(item):
-                gap -= item.place / abs(item.value)
-    return "its decimals may have been rounded before" if gap <= 0 else ""
-
-
-def _looks_rounded(number: Number) -> bool:
-    """Three places or more, or two that are a third's or a sixth's."""
-    if not 0 < number.place < Fraction(1, 10):
+    Whole numbers only where the text says that they are rounded: a cut quotient is as often an error.
+    """
+    if not shown.place or (shown.place >= 1 and not about):
         return False
-    return number.place < Fraction(1, 100) or int(number.value * 100) % 100 in (33, 66, 67, 16, 17, 83)
+    gap = abs(exact - shown.value)
+    cut = gap < shown.place and abs(shown.value) < abs(exact) and exact * shown.value >= 0
+    return gap * 2 <= shown.place or cut
 
 
-def _demurrer(left: Piece, right: Piece, relation: str, before: Piece | None) -> str:
-    """Why two values that differ may be meant well; "" if nothing says so."""
-    loose = left.loose or right.loose
-    if loose:
-        return loose
-    units = {unit.lower() for unit in (*left.units, *right.units)}
-    if units & words.PACKS:
-        return "its units multiply"
-    kinds = [words.DIMENSIONS[unit].rstrip("s") for unit in {_singular(u) for u in units} if unit in words.DIMENSIONS]
-    if len(kinds) > len(set(kinds)):
-        return "its units convert into one another"
-    if relation == WORD:
-        return "a verb stands for the equals sign"
-    if relation == SAID and (left.bare or PERCENT in left.items or (len(left.items) == 3 and left.items[1] == "/")):
-        return "it may say that one thing corresponds to another"
-    if _is_percentage(left) != _is_percentage(right) and (PERCENT in left.items) != (PERCENT in right.items):
-        return "a percentage of something in words"
-    if any(word in words.FIGURES for word in left.lead):
-        return "the words before it change what is claimed"
-    if left.bare and left.units and right.units and left.units[0] != right.units[0]:
-        return "its units differ"
-    labelled = bool(left.lead) and left.lead[-1] not in words.STOPS
-    if left.bare and before is None and (right.bare or labelled):
-        return "two plain numbers: a name, a label or a change of units"
-    return ""
-
-
-def _is_percentage(piece: Piece) -> bool:
-    """Are all its numbers percentages?"""
-    return PERCENT in piece.items and piece.items.count(PERCENT) == len(numbers(piece.items))
-
-
-def _singular(unit: str) -> str:
-    return unit[:-1] if unit.endswith("s") and unit[:-1] in words.DIMENSIONS else unit
-
-
-def show(value: Exact | None) -> str:
-    """A value in words: a decimal where one ends soon, else a fraction."""
-    if value is None:
-        return "unknown"
-    if value.denominator == 1:
-        return str(value.numerator) if abs(value.numerator) < 10**15 else f"about {float(value.numerator):.4g}"
-    if 10**6 % value.denominator == 0:
-        return f"{float(value):.6f}".rstrip("0")
-    return f"{value.numerator}/{value.denominator}" if value.denominator < 1000 else f"about {float(value):.6g}"
-
-
-def numbers(items: list[Item]) -> tuple[Fraction, ...]:
-    """The numbers of an expression, each with a minus of its own."""
-    found = []
-    for index, item in enumerate(items):
-        if isinstance(item, Number):
-            minus = index > 0 and items[index - 1] == "-" and (index == 1 or items[index - 2] in _OPENERS)
-            found.append(Fraction(-item.value if minus else item.value))
-    return tuple(found)
+def _goes_on(right: Piece, value: Fraction) -> bool:
+    """Is the right side the next calculation, begun with this value: ``5 + 5 = 10 + 2 = 12``?"""
+    first, sign = [*right.items[:2], "", ""][:2]
+    return isinstance(first, Number) and first.value == value and sign in ("+", "-", "*", "/")

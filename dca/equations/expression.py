@@ -13,18 +13,17 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
-from dca.equations.tokens import Number
+from dca.equations.numerals import Exact, Number
 
 Item = str | Number
 """A part of a normalised expression: a sign, a bracket, a function letter, a postfix, or a number."""
 
-Exact = int | Fraction
 
 LONGEST: Final = 400
 """Items in one expression."""
 DEEPEST: Final = 40
 """Brackets within brackets."""
-LARGEST: Final = 4096
+LARGEST: Final = 1024
 """Bits of a numerator or a denominator."""
 
 PERCENT: Final = "[1]"
@@ -158,8 +157,8 @@ def _power(base: Exact, exponent: Exact) -> Exact:
         return _power(_exact_root(base, exponent.denominator), exponent.numerator)
     if not base and exponent <= 0:
         raise Unsure("zero to a power that is not positive")
-    size = max(base.numerator.bit_length(), base.denominator.bit_length())
-    if abs(exponent) > LARGEST or size * abs(exponent) > LARGEST:
+    size = max(1, base.numerator.bit_length(), base.denominator.bit_length())
+    if size * abs(int(exponent)) > LARGEST:
         raise Unsure("the numbers are too large")
     value = Fraction(base) ** int(exponent)
     return value.numerator if value.denominator == 1 else value

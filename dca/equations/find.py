@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
 from dca.equations import words
-from dca.equations.certify import UNCERTIFIABLE, Judgement, judged, numbers
-from dca.equations.expression import Exact, Unsure, exact_value
+from dca.equations.certify import FALSE, UNCERTIFIABLE, Judgement, judged
+from dca.equations.doubts import Link, numbers_of
+from dca.equations.expression import Unsure, exact_value
 from dca.equations.marks import Mark, alone, merged, read_mark
-from dca.equations.piece import Chain, Piece
+from dca.equations.piece import Chain
 from dca.equations.scan import scan
 from dca.equations.tokens import Token, tokens
 
@@ -31,6 +32,7 @@ _REJECTION: Final = re.compile(
     r" (?:equal|true|hold|work|satisf|correct|match|the same|possible|valid)"
     r"|(?:is|was|are) (?:wrong|false|incorrect|impossible|a contradiction)|not equal|contradict)"
 )
+_MODULUS: Final = re.compile(r"mod(?:ulo|ulus)?\b\W{0,3}(\d{1,9})\b")
 _MARK: Final = re.compile(r"<<[^<>\n]*>>")
 
 
@@ -64,9 +66,7 @@ class Equation:
     reason: str
 
 
-def find_equations(
-    text: str, *, known: Mapping[str, Fraction] = MappingProxyType({})
-) -> tuple[Equation, ...]:
+def find_equations(text: str, *, known: Mapping[str, Fraction] = MappingProxyType({})) -> tuple[Equation, ...]:
     """The equations of a text in their order, each link of a chain ``a = b = c`` by itself."""
     if not _DIGIT.search(text):
         return ()
@@ -74,6 +74,9 @@ def find_equations(
     for chain in scan(tokens(text), known):
         _note_context(text, chain)
         found += _equations(text, chain)
+    moduli = {int(shown) for shown in _MODULUS.findall(text)}
+    if moduli:
+        found = [_counted(equation, moduli) for equation in found]
     found.sort(key=lambda equation: (equation.start, equation.stop))
     return tuple(found)
 
@@ -89,66 +92,50 @@ def _note_context(text: str, chain: Chain) -> None:
         piece.loose = piece.loose or doubt
 
 
+def _counted(equation: Equation, moduli: set[int]) -> Equation:
+    """The same equation, unless it holds where one counts modulo a number that the text names."""
+    if equation.verdict != FALSE or equation.value is None or equation.claimed is None:
+        return equation
+    gap = equation.value - equation.claimed
+    if not any(modulus and gap % modulus == 0 for modulus in moduli):
+        return equation
+    return replace(equation, verdict=UNCERTIFIABLE, reason="it holds modulo a number that the text names")
+
+
 def _equations(text: str, chain: Chain) -> Iterator[Equation]:
     """The links of a chain, each with the calculator marks that stand in it."""
-    first, before = chain.pieces[0], None
-    for token in first.marks:
+    for token in chain.pieces[0].marks:
         if mark := read_mark(token):
-            yield _of_mark(text, token, first, mark)
-    for left, right, relation in zip(chain.pieces, chain.pieces[1:], chain.relations, strict=False):
-        judgement = judged(left, right, relation.kind, before)
-        operands = numbers(left.items) or numbers(right.items)
+            yield _of_mark(token, mark, alone(chain.pieces[0], mark))
+    before = None
+    for left, right, sign in zip(chain.pieces, chain.pieces[1:], chain.relations, strict=False):
+        link = Link(left, right, sign.kind, before)
+        judgement = judged(link)
+        operands = numbers_of(left.items) or numbers_of(right.items)
         for mark in filter(None, map(read_mark, right.marks)):
-            doubtful = judgement.verdict == UNCERTIFIABLE
-            judgement = merged(judgement, left, right, mark)
-            operands = numbers(mark.left.items) if doubtful else operands
-        yield _equation(text, left, relation, right, judgement, operands)
+            if judgement.verdict == UNCERTIFIABLE:
+                operands = numbers_of(mark.left.items)
+            judgement = merged(judgement, link, mark)
+        yield _of_link(text, link, sign, judgement, operands)
         before = left
 
 
-def _of_mark(text: str, token: Token, piece: Piece, mark: Mark) -> Equation:
+def _of_mark(token: Token, mark: Mark, judgement: Judgement) -> Equation:
     """The equation of a mark that stands by itself."""
-    judgement = alone(piece, mark)
     inner = token.text[2:-2]
-    return Equation(
-        start=token.start,
-        stop=token.stop,
-        text=token.text,
-        left=inner[mark.left.start : mark.left.stop],
-        right=inner[mark.right.start : mark.right.stop],
-        value=_fraction(judgement.value),
-        claimed=_fraction(judgement.claimed),
-        verdict=judgement.verdict,
-        operands=numbers(mark.left.items),
-        reason=judgement.reason,
-    )
+    left, right = (inner[piece.start : piece.stop] for piece in (mark.left, mark.right))
+    verdict, value, claimed, reason = judgement
+    operands = numbers_of(mark.left.items)
+    return Equation(token.start, token.stop, token.text, left, right, value, claimed, verdict, operands, reason)
 
 
-def _equation(
-    text: str, left: Piece, relation: Token, right: Piece, judgement: Judgement, operands: tuple[Fraction, ...]
-) -> Equation:
-    start = min(left.start, relation.start) if left.start >= 0 else relation.start
-    stop = max(relation.stop, right.stop, *(mark.stop for mark in right.marks), 0)
-    return Equation(
-        start=start,
-        stop=stop,
-        text=text[start:stop],
-        left=_shown(text, left),
-        right=_shown(text, right),
-        value=_fraction(judgement.value),
-        claimed=_fraction(judgement.claimed),
-        verdict=judgement.verdict,
-        operands=operands,
-        reason=judgement.reason,
-    )
-
-
-def _shown(text: str, piece: Piece) -> str:
-    return "" if piece.start < 0 else _MARK.sub("", text[piece.start : piece.stop])
-
-
-def _fraction(value: Exact | None) -> Fraction | None:
-    return None if value is None else Fraction(value)
+def _of_link(text: str, link: Link, sign: Token, judgement: Judgement, operands: tuple[Fraction, ...]) -> Equation:
+    """The equation of two expressions and the sign between them."""
+    start = link.left.start if link.left.start >= 0 else sign.start
+    stop = max(sign.stop, link.right.stop, *(mark.stop for mark in link.right.marks), 0)
+    left, right = (_MARK.sub("", text[max(piece.start, 0) : max(piece.stop, 0)]) for piece in link[:2])
+    verdict, value, claimed, reason = judgement
+    return Equation(start, stop, text[start:stop], left, right, value, claimed, verdict, operands, reason)
 
 
 def evaluate(expression: str, *, known: Mapping[str, Fraction] = MappingProxyType({})) -> Fraction | None:

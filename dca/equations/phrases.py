@@ -1,24 +1,24 @@
-"""Words among numbers: units, signs in words, letters that stand for numbers, and what ends an expression."""
+"""Words among numbers: units, signs in words, letters that stand for numbers, and what ends an expression.
+
+It knows the lists in `words` and the neighbours of a word, not its meaning.
+"""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Final
 
 from dca.equations import tokens as kinds
 from dca.equations import words
 from dca.equations.expression import PERCENT
+from dca.equations.numerals import UNSHOWN, Number
 from dca.equations.piece import Piece
 from dca.equations.reading import Reading
-from dca.equations.tokens import Number, Token
+from dca.equations.tokens import Token
 
 LONGEST_UNIT: Final = 6
 """Words: "slices of pizza per person"; longer phrases end the expression."""
 
-_AFTER_LETTER: Final = frozenset(
-    {kinds.SIGN, kinds.EQUALS, kinds.ABOUT, kinds.CLOSE, kinds.FACTORIAL, kinds.UNKNOWN}
-)
-_SHOWN_NOWHERE: Final = Fraction(0)
+_AFTER_LETTER: Final = frozenset({kinds.SIGN, kinds.EQUALS, kinds.ABOUT, kinds.CLOSE, kinds.FACTORIAL, kinds.UNKNOWN})
 
 
 def word(reading: Reading, token: Token) -> None:
@@ -35,9 +35,7 @@ def word(reading: Reading, token: Token) -> None:
         _after_operand(reading, piece, token, lower)
     elif piece.empty:
         _leading(reading, piece, lower)
-    elif lower in words.DETERMINERS and reading.operand_follows():
-        return
-    else:
+    elif lower not in words.DETERMINERS or not reading.operand_follows():
         piece.unknown(f"the word {token.text!r} stands where a number should", token)
 
 
@@ -58,15 +56,10 @@ def _after_operand(reading: Reading, piece: Piece, token: Token, lower: str) -> 
     """A word after a number or a bracket."""
     if lower in words.SIGNS and reading.operand_follows():
         piece.sign(words.SIGNS[lower], token)
-    elif lower == "of" and reading.operand_follows() and _is_part(piece):
-        piece.sign("*", token)
     elif lower == "of" and _is_part(piece):
-        piece.loose = "it is a part of something in words"
-        piece.since += 1
-    elif lower == "percent" and piece.items and not piece.since:
-        piece.items.append(PERCENT)
-    elif lower in words.SCALES and piece.items and not piece.since:
-        piece.items.append(words.SCALES[lower])
+        _of(reading, piece, token)
+    elif (lower in words.SCALES or lower == "percent") and piece.items and not piece.since:
+        piece.items.append(words.SCALES.get(lower, PERCENT))
     elif lower in words.REMAINDERS:
         piece.unknown("it speaks of a remainder or a base", token)
     elif _touches_operand(reading, token) and lower not in words.TOUCHING:
@@ -75,20 +68,30 @@ def _after_operand(reading: Reading, piece: Piece, token: Token, lower: str) -> 
         reading.equate(token)
     elif lower in words.STOPS or piece.since >= LONGEST_UNIT:
         reading.finish(*piece.units[-1:], lower)
+        if lower in words.JOINERS and reading.operand_follows():
+            reading.piece.loose = "a number before it may belong to it"
     else:
         piece.since += 1
         piece.units.append(lower)
 
 
+def _of(reading: Reading, piece: Piece, token: Token) -> None:
+    """The word "of" after a part: a product, or a part of something in words."""
+    if reading.operand_follows():
+        piece.sign("*", token)
+    else:
+        piece.loose = "it is a part of something in words"
+        piece.since += 1
+
+
 def _is_part(piece: Piece) -> bool:
     """Does "of" mean a product here, as after 20% or 1/2?"""
-    items = piece.items
-    return not piece.doubt and (
-        items[-1:] == [PERCENT]
-        or (len(items) > 2 and items[-2] == "/")
-        or (isinstance(items[-1], Number) and items[-1].value < 1)
-        or (items[-1] == ")" and ("/" in items or "F" in items))
-    )
+    if piece.doubt:
+        return False
+    last = piece.items[-1]
+    fraction = len(piece.items) > 2 and piece.items[-2] == "/"
+    bracket = last == ")" and ("/" in piece.items or "F" in piece.items)
+    return last == PERCENT or fraction or bracket or (isinstance(last, Number) and last.value < 1)
 
 
 def _touches_operand(reading: Reading, token: Token) -> bool:
@@ -99,43 +102,36 @@ def _letter(reading: Reading, piece: Piece, token: Token) -> bool:
     """Read a single letter as a sign, a number's name or a unit; False where it is a mere word."""
     follows = reading.following
     if piece.have:
-        return _letter_after_operand(reading, piece, token, follows)
-    function = follows.kind == kinds.OPEN and follows.start == token.stop
-    named = follows.kind in _AFTER_LETTER or function or not piece.empty
-    article = token.text in "aAI" and token.text not in reading.known and piece.empty
-    dash = article and follows.text == "-" and follows.start > token.stop
-    if not named or dash:
+        return _letter_after_operand(reading, piece, token)
+    if follows.kind == kinds.OPEN and follows.start == token.stop:
+        return False  # a function; `brackets` sees to it
+    if piece.empty and follows.kind not in _AFTER_LETTER:
         return False
-    first = piece.empty and not piece.start >= 0
-    if function:
+    article = piece.empty and token.text in "aAI" and token.text not in reading.known
+    if article and follows.text == "-" and follows.start > token.stop:
         return False
-    _named(reading, piece, token)
-    if first and follows.kind in (kinds.EQUALS, kinds.ABOUT):
-        piece.name = token.text
+    alone = piece.empty and follows.kind in (kinds.EQUALS, kinds.ABOUT)
+    value = reading.known.get(token.text) if token.text.isupper() else None
+    if value is None:
+        piece.unknown(f"{token.text} is not known here", token)
+    else:
+        piece.operand([Number(value, UNSHOWN)], token)
+    piece.name = token.text if alone else piece.name
     return True
 
 
-def _named(reading: Reading, piece: Piece, token: Token) -> None:
-    """Take a letter for the number it stands for."""
-    value = reading.known.get(token.text)
-    if value is None or not token.text.isupper():
-        piece.unknown(f"{token.text} is not known here", token)
-    else:
-        piece.operand([Number(value, _SHOWN_NOWHERE)], token)
-
-
-def _letter_after_operand(reading: Reading, piece: Piece, token: Token, follows: Token) -> bool:
-    """A letter after a number: the sign x, a factor ("3n"), or a unit ("5 m")."""
+def _letter_after_operand(reading: Reading, piece: Piece, token: Token) -> bool:
+    """A letter after a number: the sign x, a unit ("5 m"), a factor ("3n")."""
+    follows = reading.following
     touching = _touches_operand(reading, token)
     if token.text in "xX" and reading.operand_follows():
         if touching and follows.kind == kinds.OPEN:
             piece.loose = "x may be a sign or an unknown"
         piece.sign("*", token)
-        return True
-    if token.text in words.UNIT_LETTERS and not (touching and follows.kind == kinds.NUMBER):
+    elif token.text in words.UNIT_LETTERS and not (touching and follows.kind == kinds.NUMBER):
         piece.loose = f"{token.text} may be a unit or an unknown"
         piece.since += 1
-    elif touching or follows.kind in _AFTER_LETTER:
+    elif touching or follows.kind in _AFTER_LETTER or token.text not in "aAI":
         piece.unknown(f"{token.text} is not known here", token)
     else:
         return False

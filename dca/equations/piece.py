@@ -38,7 +38,6 @@ class Piece:
         wrap: Whether a mixed number must be closed when its fraction is complete.
         skip: Whether the next operand is the power of a unit.
         since: Words since the last operand.
-        depth: Brackets within brackets.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -59,7 +58,6 @@ class Piece:
     wrap: bool = False
     skip: bool = False
     since: int = 0
-    depth: int = 0
 
     @property
     def empty(self) -> bool:
@@ -81,7 +79,10 @@ class Piece:
         """Take a sign, or the letter of a function."""
         self.cover(token)
         self.have = False
-        if not self.doubt:
+        if len(self.items) > LONGEST:
+            self.unknown("the expression is too long", token)
+            self.have = False
+        elif not self.doubt:
             self.items.append(sign)
 
     def operand(self, items: list[Item], token: Token) -> None:

@@ -47,6 +47,7 @@ class Reading:
         chains: What was found, in the order in which it ended.
         frames: The text, and each bracket that is open.
         index: The token being read.
+        buried: Brackets open beyond the depth that is read.
     """
 
     tokens: list[Token]
@@ -54,6 +55,7 @@ class Reading:
     chains: list[Chain] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=lambda: [Frame()])
     index: int = 0
+    buried: int = 0
 
     @property
     def piece(self) -> Piece:
@@ -101,6 +103,7 @@ class Reading:
 
     def unwind(self) -> None:
         """Close every bracket left open: a sentence or a line has ended."""
+        self.buried = 0
         while len(self.frames) > 1:
             self.finish()
             self.frames.pop()

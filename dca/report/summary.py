@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from dca.credit.advantage import SCALE, centred_scores
+from dca.credit.schemes import counted_scores
 from dca.errors import InputError
 from dca.types import POLICY, balances
 from dca.usage import NO_USAGE, Usage
@@ -174,7 +175,7 @@ def tilt_scores(record: Mapping[str, Any]) -> tuple[float, ...] | None:
         return None
     rows, neutral = record["steps"], set(record["verification"])
     return centred_scores(
-        [min(row["score"], 0.0) if row["label"] == "staged_mistake" else row["score"] for row in rows],
+        counted_scores([row["score"] for row in rows], [row["label"] for row in rows]),
         [_length(row) for row in rows],
         [k in neutral for k in range(len(rows))],
     )

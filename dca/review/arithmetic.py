@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dca.review.dependence import dependence
-from dca.review.judge import Judge
+from dca.review.judge import judge_of
 from dca.types import Review, Step, Transcript
 
 
@@ -32,7 +32,7 @@ class ArithmeticReviewer:
     | right, but from a wrong value | 0 | 0 | no praise for an inherited error, no second punishment |
     | redoes a false equation rightly (`recovery`) | 0 | 0 | repairs are neutral |
     | re-examines a value (`check`, `needless_check`) | 0 | 0 | verification is neutral |
-    | makes a value that nothing shows again (`filler`) | -0.25 | 0 | a small cost; a wrong rollout may have needed it |
+    | makes what nothing shows again (`filler`) | -0.25 | 0 | a small cost; a wrong rollout may have lacked it |
     | anything else | 0 | 0 | not judged; the reason says why where there is one |
 
     In a wrong rollout nothing scores above 0: true equations are no proof of a right solution, and where no
@@ -54,8 +54,8 @@ class ArithmeticReviewer:
 
     def review(self, transcript: Transcript, steps: tuple[Step, ...], /) -> Review:
         """Judge the steps of one rollout; never raises, whatever the text."""
-        judge = Judge(transcript, steps, dependence(steps, transcript.prompt))
-        opinions = [judge.opinion(step) for step in steps]
+        judge = judge_of(transcript, steps, dependence(steps, transcript.prompt))
+        opinions = [judge.opinion(k) for k in range(len(steps))]
         return Review(
             scores=tuple(opinion.score for opinion in opinions),
             labels=tuple(opinion.label for opinion in opinions),

@@ -13,21 +13,23 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from dca.equations.certify import show
-from dca.equations.find import definitions, evaluate
-from dca.review.dependence import Claim
+from dca.equations.find import Equation, definitions, evaluate
+from dca.equations.showing import show
+from dca.review.claims import Claim
 from dca.types import Step
 
 _ASKED: Final = re.compile(
-    r"\s*(?:what is|calculate|compute|evaluate|find|simplify|solve)?[:\s]*(?P<it>[-\d.(][-+*/^×÷·−.,()\d\s]*)[=?.\s]*\Z",
+    r"\s*(?:what is|calculate|compute|evaluate|find|simplify|solve)?[:\s]*"
+    r"(?P<it>[-\d.(][-+*/^×÷·−.,()\d\s]*)[=?.\s]*\Z",
     re.IGNORECASE,
 )
+_SIGN: Final = re.compile(r"[\d)]\s*[-+*/^×÷·−]")
 _FORMULA: Final = re.compile(r"[\"“'`](?P<it>[A-Z(][-+*/×·−()A-Z\s]{1,200})[\"”'`]")
 
 
 @dataclass(frozen=True, slots=True)
 class Misreading:
-    """The step that takes the problem for another one, and how."""
+    """The place of the step that takes the problem for another one, and how."""
 
     step: int
     reason: str
@@ -38,24 +40,49 @@ def misreading(prompt: str, steps: Sequence[Step], claims: Sequence[Claim]) -> M
 
     The parts put back into the formula must give the value of the problem; a part that is written out again
     must have the value it had.
+
+    >>> steps = [Step(0, 0, 0, '"A * B", where A = (3 + 4) and B = (5 + 2)')]
+    >>> from dca.review.claims import claims_of
+    >>> misreading("(3 + 4) * (5 - 2) =", steps, claims_of(steps)).reason
+    "put together, its parts give 49; the problem's expression is 21"
     """
-    asked = _ASKED.match(prompt)
-    value = evaluate(asked["it"]) if asked else None
-    if value is None or (asked and asked["it"].strip(" -.").isdigit()):
+    value = _value_of(prompt)
+    if value is None:
         return None
+    own: dict[int, list[Equation]] = {}
+    for claim in claims:
+        own.setdefault(claim.step, []).append(claim.equation)
     parts: dict[str, Fraction] = {}
-    for step in steps:
-        own = [claim.equation for claim in claims if claim.step == step.index]
-        for equation in own:
-            before = parts.get(equation.left)
-            if before is not None and len(equation.operands) > 1 and equation.claimed not in (None, before):
-                reason = f"{equation.left} was {show(before)}; it is written out again as {show(equation.claimed)}"
-                return Misreading(step.index, reason)
-        formula = _FORMULA.search(step.text)
-        if formula and not parts:
-            parts = definitions(own)
-            rebuilt = evaluate(formula["it"], known=parts)
-            if rebuilt not in (None, value):
-                reason = f"put together, its parts give {show(rebuilt)}; the problem's expression is {show(value)}"
-                return Misreading(step.index, reason)
+    for k, step in enumerate(steps):
+        equations = own.get(k, [])
+        reason = _rewritten(equations, parts)
+        formula = None if parts else _FORMULA.search(step.text)
+        if formula:
+            parts = definitions(equations)
+            reason = _rebuilt(formula["it"], parts, value)
+        if reason:
+            return Misreading(k, reason)
     return None
+
+
+def _value_of(prompt: str) -> Fraction | None:
+    """The value of a problem that is one expression and nothing else."""
+    asked = _ASKED.match(prompt)
+    return evaluate(asked["it"]) if asked and _SIGN.search(asked["it"]) else None
+
+
+def _rewritten(equations: Sequence[Equation], parts: dict[str, Fraction]) -> str:
+    """How a part changed when it was written out again; "" where none did."""
+    for equation in equations:
+        before, now = parts.get(equation.left), equation.claimed
+        if before is not None and now is not None and before != now and len(equation.operands) > 1:
+            return f"{equation.left} was {show(before)}; it is written out again as {show(now)}"
+    return ""
+
+
+def _rebuilt(formula: str, parts: dict[str, Fraction], value: Fraction) -> str:
+    """How the parts put together differ from the problem; "" where they do not, or have no value."""
+    rebuilt = evaluate(formula, known=parts)
+    if rebuilt is None or rebuilt == value:
+        return ""
+    return f"put together, its parts give {show(rebuilt)}; the problem's expression is {show(value)}"

@@ -1,7 +1,7 @@
 """Which step made a value, which used it, and which steps the final answer rests on.
 
-Values are matched by number: it knows no meaning, so two quantities that happen to be equal are one to it,
-and what is worked out in words without its numbers is invisible.
+Values are matched by number: two quantities that happen to be equal are one here, and what is worked out in
+words without its numbers is invisible. Steps are counted by their place.
 """
 
 from __future__ import annotations
@@ -9,82 +9,26 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
-from dca.equations.find import Equation, definitions, evaluate, find_equations
-from dca.equations.tokens import number
+from dca.review.answer import Answer, repeated_result, stated_answer
+from dca.review.claims import Claim, claims_of, givens_of, numbers_in
 from dca.types import POLICY, Step
 
-_NUMBER: Final = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|\d+(?:\.\d+)?|(?<!\d)\.\d+")
-_MARK: Final = re.compile(r"<<[^<>\n]{0,300}>>")
-_SPELLED: Final = {
-    word: Fraction(value)
-    for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-} | {
-    "dozen": Fraction(12),
-    "half": Fraction(1, 2),
-    "twice": Fraction(2),
-    "double": Fraction(2),
-    "hundred": Fraction(100),
-}
-_WORD: Final = re.compile(r"[a-z]+")
-_STATED: Final = re.compile(
-    r"(?:####|\bA:|\b[Aa]nswer(?: is|:)|\\boxed\{|\bfinal answer\b\D{0,20}?)"
-    r"[\s*_$€£:=\\({]*(?:text\{)?\s*(?P<value>[-−]?\s?[$€£]?\s?(?:\\d?frac\{\d+\}\{\d+\}|\.?\d[\d,]*(?:\.\d+)?(?:\s?/\s?\d+)?))"
-)
 MEMORY: Final = 32
-"""How many makers of one value are considered."""
+"""How many claims back a value is looked for."""
 
 CUE: Final = re.compile(
-    r"\b(?:(?:double.?|re.?)?check\w*|verif\w+|confirm\w*|sanity|make sure|again|once more|recount\w*|re-?calculat\w+"
-    r"|recomput\w+|backwards|(?:an)?other way|the same|as before|indeed|matches|agrees?|test)\b",
+    r"\b(?:(?:double.?|re.?|cross.?)?check(?:s|ing|ed)?|verif\w+|confirm\w*|sanity|mak(?:e|ing) sure|to be sure"
+    r"|recount\w*|once more|re-?calculat\w+|recomput\w+|backwards|(?:other|second|another) way|two ways agree"
+    r"|(?:the )?same(?= (?:result|number|value|answer|total)|[.!,;]|$)|plug\w* (?:back|in)"
+    r"|(?:let me|let's|to) (?:test|see if)|test (?:this|it|that))\b",
     re.IGNORECASE,
 )
 """Words of re-examination; they decide nothing alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An equation and the step that makes it; `order` counts the claims of all steps."""
-
-    order: int
-    step: int
-    equation: Equation
-
-    @property
-    def made(self) -> Fraction | None:
-        """The value that the claim hands on: what is written on its right."""
-        return self.equation.claimed
-
-    @property
-    def false(self) -> bool:
-        """Whether it is certified false."""
-        return self.equation.verdict == "false"
-
-    @property
-    def true(self) -> bool:
-        """Whether it is certified true."""
-        return self.equation.verdict == "true"
-
-    @property
-    def works(self) -> bool:
-        """Whether it works something out, and not merely names a number."""
-        return len(self.equation.operands) > 1 or (
-            bool(self.equation.operands) and self.equation.operands[0] != self.made
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The final answer as it was stated, and the step that states it."""
-
-    value: Fraction
-    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,207 +37,168 @@ class Dependence:
 
     Attributes:
         claims: Every equation, in order.
+        givens: The numbers of the problem.
         numbers: For each step, the numbers it shows.
         answer: The stated answer, or None.
-        carriers: Steps that hand on a value of the path in words alone.
-        users: For each claim of the path, the claim that uses it; the one that makes the answer has None.
+        root: The claim that makes the answer, or None.
+        users: For each claim of the path, the claim that uses it; the root has None.
         tainted: For claims of the path that work with a false one's value, those false ones.
+        carriers: Steps that hand on a value of the path in words alone.
+        first: For each kind of claim, the first one.
     """
 
     claims: tuple[Claim, ...]
+    givens: frozenset[Fraction]
     numbers: tuple[frozenset[Fraction], ...]
     answer: Answer | None
-    carriers: frozenset[int]
+    root: Claim | None
     users: Mapping[int, int | None]
     tainted: Mapping[int, tuple[int, ...]]
+    carriers: frozenset[int]
+    first: Mapping[object, Claim]
 
-
-def claims_of(steps: Sequence[Step]) -> tuple[Claim, ...]:
-    """The equations of the policy's steps; letters keep their values from step to step."""
-    found: list[Claim] = []
-    known: Mapping[str, Fraction] = {}
-    for step in steps:
-        if step.author == POLICY:
-            equations = find_equations(step.text, known=known)
-            found += [Claim(len(found) + k, step.index, equation) for k, equation in enumerate(equations)]
-            known = definitions(equations, known)
-    return tuple(found)
-
-
-def numbers_in(text: str) -> frozenset[Fraction]:
-    """Every number that a text shows.
-
-    >>> sorted(numbers_in("He has 1,200 apples and eats .5"))
-    [Fraction(1, 2), Fraction(1200, 1)]
-    """
-    return frozenset(
-        Fraction(number(shown).value) for shown in _NUMBER.findall(_MARK.sub("", text)) if len(shown) < 60
-    )
-
-
-def givens_of(prompt: str) -> frozenset[Fraction]:
-    """The numbers of a problem, small ones in words too."""
-    spelled = {_SPELLED[word] for word in _WORD.findall(prompt.lower()) if word in _SPELLED}
-    return numbers_in(prompt) | spelled
-
-
-def stated_answer(steps: Sequence[Step]) -> Answer | None:
-    """The last number that is stated as the answer ("A: 18", "#### 18", ``\\boxed{18}``, "the answer is 18")."""
-    for step in reversed(steps):
-        found = list(_STATED.finditer(step.text)) if step.author == POLICY else []
-        for match in reversed(found):
-            value = evaluate(match["value"].replace(" ", ""))
-            if value is not None:
-                return Answer(value, step.index)
-    return None
+    def own(self, k: int) -> tuple[Claim, ...]:
+        """The claims of step `k`."""
+        start, stop = (bisect_left(self.claims, place, key=lambda claim: claim.step) for place in (k, k + 1))
+        return self.claims[start:stop]
 
 
 def dependence(steps: Sequence[Step], prompt: str) -> Dependence:
-    """Build the graph of a rollout and walk it back from the answer."""
+    """Build the graph of a rollout and walk it back from the answer.
+
+    >>> texts = ("5 * 3 = 15", "7 + 1 = 8", "15 - 4 = 11", "A: 11")
+    >>> graph = dependence([Step(k, 0, 0, text) for k, text in enumerate(texts)], "5 bags of 3, 4 eaten")
+    >>> [graph.claims[order].step for order in sorted(graph.users)]
+    [0, 2]
+    """
     claims = claims_of(steps)
     numbers = tuple(numbers_in(step.text) if step.author == POLICY else frozenset() for step in steps)
-    answer = stated_answer(steps) or _concluded(steps, claims, numbers)
-    walk = _Walk(steps, claims, numbers, givens_of(prompt))
-    walk.back_from(answer)
-    return Dependence(claims, numbers, answer, frozenset(walk.carriers), walk.users, walk.tainted())
+    answer = stated_answer(steps) or repeated_result(steps, claims, numbers)
+    values = _Values(claims, numbers, givens_of(prompt), steps)
+    root = values.root(answer)
+    path = _walk(values, root)
+    return Dependence(
+        claims=claims,
+        givens=values.givens,
+        numbers=numbers,
+        answer=answer,
+        root=root,
+        users=path.users,
+        tainted=_tainted(claims, path),
+        carriers=path.carriers,
+        first=values.first,
+    )
 
 
-def _concluded(
-    steps: Sequence[Step], claims: Sequence[Claim], numbers: Sequence[frozenset[Fraction]]
-) -> Answer | None:
-    """A result that the last words repeat ("The fence costs 225 dollars."), where no answer is marked."""
-    last = max((step.index for step in steps if step.author == POLICY), default=-1)
-    if last < 0 or any(claim.step == last for claim in claims):
-        return None
-    for claim in reversed(claims):
-        if claim.made is not None and claim.made in numbers[last]:
-            return Answer(claim.made, last)
-    return None
-
-
-class _Walk:
-    """One walk back from the answer, claim by claim."""
+class _Values:
+    """Where each value comes from; filled once, then only read."""
 
     def __init__(
         self,
-        steps: Sequence[Step],
         claims: Sequence[Claim],
         numbers: Sequence[frozenset[Fraction]],
         givens: frozenset[Fraction],
+        steps: Sequence[Step],
     ) -> None:
-        self.claims = claims
-        self.numbers = numbers
-        self.givens = givens
-        self.checking = frozenset(step.index for step in steps if CUE.search(step.text))
+        self.claims, self.numbers, self.givens = claims, numbers, givens
+        self.checking = frozenset(k for k, step in enumerate(steps) if CUE.search(step.text))
         self.makers: dict[Fraction, list[Claim]] = {}
-        self.users: dict[int, int | None] = {}
-        self.sources: dict[int, list[int]] = {}
-        self.carriers: set[int] = set()
-        for claim in claims:
-            for value in _made_by(claim):
-                self.makers.setdefault(value, []).append(claim)
         self.first: dict[object, Claim] = {}
         for claim in claims:
-            self.first.setdefault(kind_of(claim), claim)
+            self.first.setdefault(claim.kind, claim)
+            for value in _made_by(claim):
+                self.makers.setdefault(value, []).append(claim)
         self.first_shown: dict[Fraction, int] = {}
-        for index in range(len(numbers) - 1, -1, -1):
-            self.first_shown.update(dict.fromkeys(numbers[index], index))
+        for k in range(len(numbers) - 1, -1, -1):
+            self.first_shown.update(dict.fromkeys(numbers[k], k))
 
-    def back_from(self, answer: Answer | None) -> None:
-        """Collect the claims and the steps that the answer rests on."""
-        root = self.maker(answer.value, len(self.claims)) if answer else None
-        if root is None and answer is not None:
-            root = self._near(answer.value)
-        if root is None:
-            root = next((claim for claim in reversed(self.claims) if claim.works), None)
-        pending = [(root, None)] if root else []
-        while pending:
-            claim, user = pending.pop()
-            if claim.order in self.users:
-                continue
-            self.users[claim.order] = user
-            makers = self._makers_of(claim)
-            self.sources[claim.order] = [maker.order for maker in makers]
-            pending += [(maker, claim.order) for maker in makers]
+    def root(self, answer: Answer | None) -> Claim | None:
+        """The claim that makes the answer: its value, or one that it cuts to a whole number, or the last result."""
+        last = next((claim for claim in reversed(self.claims) if claim.works), None)
+        if answer is None:
+            return last
+        return self.maker(answer.value, len(self.claims)) or self._cut_to(answer.value) or last
 
-    def tainted(self) -> dict[int, tuple[int, ...]]:
-        """The claims of the path that work with a wrong value, and the false claims it came from."""
-        found: dict[int, tuple[int, ...]] = {}
-        for order in sorted(self.sources):
-            causes: set[int] = set()
-            for source in self.sources[order]:
-                causes |= {source} if self.claims[source].false else set(found.get(source, ()))
-            if causes:
-                found[order] = tuple(sorted(causes))[:MEMORY]
-        return found
-
-    def _near(self, value: Fraction) -> Claim | None:
-        """The claim whose result the answer cuts to a whole number."""
-        if value.denominator > 1:
-            return None
-        cut = (c for c in reversed(self.claims) if c.made is not None and c.made.denominator > 1)
-        return next((claim for claim in cut if claim.made is not None and abs(claim.made - value) < 1), None)
+    def _cut_to(self, value: Fraction) -> Claim | None:
+        for claim in reversed(self.claims if value.denominator == 1 else ()):
+            if claim.made is not None and claim.made.denominator > 1 and abs(claim.made - value) < 1:
+                return claim
+        return None
 
     def maker(self, value: Fraction, before: int) -> Claim | None:
         """The claim that made a value: the latest before `before` that was no check, the first of its kind."""
         found = self._before(self.makers.get(value) or self.makers.get(-value, []), before)
         chosen = next((claim for claim in found if claim.step not in self.checking), found[0] if found else None)
-        return None if chosen is None else self.first[kind_of(chosen)]
+        return None if chosen is None else self.first[chosen.kind]
 
     def _before(self, claims: list[Claim], order: int) -> list[Claim]:
         """Up to `MEMORY` claims made before one, the latest first."""
-        stop = bisect_left(claims, order, key=_order)
+        stop = bisect_left(claims, order, key=lambda claim: claim.order)
         return claims[max(0, stop - MEMORY) : stop][::-1]
 
-    def _makers_of(self, claim: Claim) -> list[Claim]:
-        """The claims that made the operands of one."""
-        found: list[Claim] = []
+    def sources(self, claim: Claim, carriers: set[int]) -> Iterator[Claim]:
+        """The claims that made the operands of one; steps that only mention an operand join `carriers`."""
         for value, times in Counter(claim.equation.operands).items():
             maker = self.maker(value, claim.order)
             if maker is not None:
-                twins = self._before(self.makers.get(value, []), claim.order)[:times] if times > 1 else []
-                found += [maker, *twins]
+                yield maker
+                if times > 1:  # two quantities of one value
+                    yield from self._before(self.makers.get(value, []), claim.order)[:times]
             elif value not in self.givens:
-                found += self._carried(value, claim)
-        return found
+                yield from self._carried(value, claim, carriers)
 
-    def _carried(self, value: Fraction, claim: Claim) -> list[Claim]:
+    def _carried(self, value: Fraction, claim: Claim, carriers: set[int]) -> Iterator[Claim]:
         """A value that an earlier step only mentions: that step, and the results it mentions beside it."""
         step = self.first_shown.get(value, claim.step)
-        if step >= claim.step or step in self.carriers:
-            return []
-        self.carriers.add(step)
-        first = bisect_left(self.claims, step, key=_step)
-        makers = (self.maker(shown, first) for shown in sorted(self.numbers[step]))
-        return [maker for maker in makers if maker is not None]
+        if step < claim.step and step not in carriers:
+            carriers.add(step)
+            first = bisect_left(self.claims, step, key=lambda claim: claim.step)
+            for shown in sorted(self.numbers[step]):
+                maker = self.maker(shown, first)
+                if maker is not None:
+                    yield maker
 
 
-def _order(claim: Claim) -> int:
-    return claim.order
-
-
-def _step(claim: Claim) -> int:
-    return claim.step
-
-
-def _made_by(claim: Claim) -> Iterable[Fraction]:
+def _made_by(claim: Claim) -> set[Fraction]:
     """The values under which a claim's result may be used: as written, and exactly where it was rounded."""
     made, value = claim.made, claim.equation.value
     if made is None:
-        return ()
-    found = {made}
-    if claim.true and value is not None:
-        found.add(value)
-    if "%" in claim.equation.right:
-        found |= {made * 100, made / 100}
+        return set()
+    found = {made, value} if claim.true and value is not None else {made}
+    return found | {made * 100, made / 100} if "%" in claim.equation.right else found
+
+
+class _Path(NamedTuple):
+    """Claims that the answer rests on, with their users and their sources, and the steps between."""
+
+    users: dict[int, int | None]
+    sources: dict[int, list[int]]
+    carriers: frozenset[int]
+
+
+def _walk(values: _Values, root: Claim | None) -> _Path:
+    """Collect what the root rests on, claim by claim."""
+    users: dict[int, int | None] = {}
+    sources: dict[int, list[int]] = {}
+    carriers: set[int] = set()
+    pending: list[tuple[Claim, int | None]] = [(root, None)] if root else []
+    while pending:
+        claim, user = pending.pop()
+        if claim.order not in users:
+            users[claim.order] = user
+            makers = list(values.sources(claim, carriers))
+            sources[claim.order] = [maker.order for maker in makers]
+            pending += [(maker, claim.order) for maker in makers]
+    return _Path(users, sources, frozenset(carriers))
+
+
+def _tainted(claims: Sequence[Claim], path: _Path) -> dict[int, tuple[int, ...]]:
+    """The claims of the path that work with a wrong value, and the false claims that it came from."""
+    found: dict[int, tuple[int, ...]] = {}
+    for order in sorted(path.sources):
+        causes: set[int] = set()
+        for source in path.sources[order]:
+            causes |= {source} if claims[source].false else set(found.get(source, ()))
+        if causes:
+            found[order] = tuple(sorted(causes))[:MEMORY]
     return found
-
-
-def computed(claim: Claim) -> tuple[object, ...]:
-    """What a claim computes, whatever the order and the notation: its numbers and their exact value."""
-    return tuple(sorted(claim.equation.operands)), claim.equation.value
-
-
-def kind_of(claim: Claim) -> tuple[object, ...]:
-    """What a claim computes, and what it says comes out."""
-    return *computed(claim), claim.made
