@@ -19,6 +19,10 @@ from dca.equations.showing import show
 from dca.equations.tokens import SAID, WORD
 
 
+_OPENERS: Final = frozenset("(+-*/^@")
+"""Items after which a minus is a number's own."""
+
+
 class Link(NamedTuple):
     """Two expressions that are equated.
 
@@ -113,9 +117,16 @@ def _plain(link: Link) -> str:
     return ""
 
 
-_DOUBTS: Final[tuple[Callable[[Link], str], ...]] = (_loose, _units, _words, _percent, _plain)
+def _minus(link: Link) -> str:
+    """A minus right before a power: "-3^2 = 9" may mean (-3)^2."""
+    for items in (link.left.items, link.right.items):
+        for index in range(len(items) - 2):
+            if items[index] == "-" and items[index + 2] == "^" and (not index or items[index - 1] in _OPENERS):
+                return "a minus before a power may belong to its base"
+    return ""
 
-_OPENERS: Final = frozenset("(+-*/^@")
+
+_DOUBTS: Final[tuple[Callable[[Link], str], ...]] = (_loose, _units, _words, _percent, _plain, _minus)
 
 
 def numbers_of(items: Sequence[Item]) -> tuple[Fraction, ...]:

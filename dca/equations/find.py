@@ -19,12 +19,13 @@ from dca.equations import words
 from dca.equations.certify import FALSE, UNCERTIFIABLE, Judgement, judged
 from dca.equations.doubts import Link, numbers_of
 from dca.equations.expression import Unsure, exact_value
+from dca.equations.forms import GLYPHS
 from dca.equations.marks import Mark, alone, merged, read_mark
 from dca.equations.piece import Chain
 from dca.equations.scan import scan
 from dca.equations.tokens import Token, tokens
 
-_DIGIT: Final = re.compile(r"[0-9]")
+_DIGIT: Final = re.compile(rf"[0-9{GLYPHS}]")
 
 _NEAR: Final = 80
 _REJECTION: Final = re.compile(

@@ -65,10 +65,11 @@ Possessive repeats keep the cut linear on any text.
 EXCLAIMED: Final = re.compile(r"!(?:\s*\Z|\s*\n|\s+[^\W\d_a-z]|[\"”’])")
 """A "!" that ends an exclamation rather than making a factorial."""
 
+PROSE: Final = re.compile(r"(\\(?:text(?:bf|it|rm)?|mathrm|mathbf|mbox|operatorname)\s*\{)([^{}\\\n]{0,200})\}")
+"""Words set within mathematics."""
+
 TRANSPARENT: Final = frozenset(
-    (
-        "text textbf textit textrm mathrm mathbf mbox operatorname displaystyle boxed fbox tag hline limits "
-        "phantom hspace vspace underline cancel"
-    ).split(" ")
+    "text textbf textit textrm mathrm mathbf mbox operatorname displaystyle boxed fbox tag hline limits "
+    "phantom hspace vspace underline cancel".split(" ")
 )
 """LaTeX commands that change how something looks, not what it is."""

@@ -15,6 +15,9 @@ from dca.equations.tokens import Token
 def sign(reading: Reading, token: Token) -> None:
     """Say what a sign is."""
     piece = reading.piece
+    bold = token.stop - token.start == 2 and token.text == "^"
+    if bold and (piece.empty if not piece.have else not reading.operand_follows()):
+        return  # **emphasis**
     if piece.have:
         _after_operand(reading, piece, token)
     elif not piece.empty:

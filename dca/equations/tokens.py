@@ -5,9 +5,10 @@ It knows what a written form means by itself; it reads no expression and no equa
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
-from dca.equations.forms import EXCLAIMED, FORMS, TRANSPARENT
+from dca.equations.forms import EXCLAIMED, FORMS, PROSE, TRANSPARENT
 
 NUMBER: Final = "number"
 ODD: Final = "odd"
@@ -86,6 +87,8 @@ def tokens(text: str) -> list[Token]:
     >>> [(token.kind, token.text) for token in tokens("$1,200 × 3")]
     [('number', '1,200'), ('sign', '*'), ('number', '3'), ('end', '')]
     """
+    if "\\" in text:
+        text = PROSE.sub(_unwrapped, text)
     found: list[Token] = []
     for match in FORMS.finditer(text):
         form = match.lastgroup
@@ -94,6 +97,11 @@ def tokens(text: str) -> list[Token]:
             _add(found, form, text, start, stop)
     found.append(Token(END, "", len(text), len(text)))
     return found
+
+
+def _unwrapped(prose: re.Match[str]) -> str:
+    r"""The words of ``\text{...}`` in their place, blanks around them."""
+    return f"{' ' * len(prose[1])}{prose[2]} "
 
 
 def _add(found: list[Token], form: str, text: str, start: int, stop: int) -> None:

@@ -115,8 +115,8 @@ def _columns(width: int, longest: int) -> Table:
 
 def _cells(item: Digest) -> dict[str, Text]:
     own = [step for step in item.steps if step.author == POLICY]
-    tilted = [step for step in own if step.tilt]  # where the reviewer has no opinion, no step is on top
-    top = max(tilted, key=lambda step: step.credit, default=None)
+    opinion = any(step.tilt for step in own)  # where the reviewer has none, no step is on top
+    top = max(own, key=lambda step: step.credit, default=None) if opinion else None
     counts = Counter(step.label for step in own if step.label)
     labels = sorted(counts, key=lambda label: (label in ORDINARY, label))
     kinds = dict.fromkeys(str(finding["kind"]) for finding in item.findings)
