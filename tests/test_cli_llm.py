@@ -13,10 +13,24 @@ from backends.server import Answer, Server, error, html, message
 from reviewing_server import another, good, opinion, spoiled, twice
 from test_cli import RIGHT, SCHEMA, WRONG, Dca, dca, lines, write
 
+from dca.backends.pacing import Pacer
+from dca.reviewers import ReviewerChoice
+
 __all__ = ["dca"]  # a fixture, used by its name
 
 ROWS = [RIGHT, WRONG]
 Review = Callable[..., Any]
+
+BACKEND = ReviewerChoice.backend
+
+
+def impatient(choice: ReviewerChoice, **settings: Any) -> Any:
+    """The backend that the options name, with waits that take no time."""
+    return BACKEND(choice, **{"sleep": nap, "pacer": Pacer(sleep=nap), **settings})
+
+
+def nap(_seconds: float) -> None:
+    """No time at all."""
 
 
 @pytest.fixture
@@ -26,7 +40,7 @@ def review(dca: Dca, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Review:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("ANTHROPIC_BASE_URL", raising=False)
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(ReviewerChoice, "backend", impatient)
     write("in.jsonl", *ROWS)
 
     def call(server: Server, *arguments: str, out: str = "out.jsonl") -> Any:

@@ -21,7 +21,7 @@ WRITER = """
 import sys
 from itertools import count
 from dca.backends.cache import SqliteStore
-from dca.types import Message, Reply, Request
+from dca.messages import Message, Reply, Request
 
 path, log, worker = sys.argv[1:]
 store = SqliteStore(path)
@@ -68,7 +68,7 @@ FORKER = """
 import os, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # forking beside a thread is the point
 from dca.backends.cache import MemoryStore, SqliteStore
-from dca.types import Message, Reply, Request
+from dca.messages import Message, Reply, Request
 
 def ask(store, name, text):
     request = Request(system="s", messages=(Message("user", name),), schema={})
