@@ -122,6 +122,8 @@ def review(
         )
         o.refuse_to_replace(out, resume=resume, overwrite=overwrite)
         run(out, chosen, judging, opened, resume=resume and out.exists())
+    page = out.with_suffix(".html")
+    typer.echo(f"next: dca show {out}   dca report {out} -o {page}   dca whatif {out} --credit-coef 0.25", err=True)
 
 
 def run(out: Path, source: Source, judging: Judging, opened: Opened, *, resume: bool) -> None:
@@ -175,7 +177,7 @@ def _with_bar(out: Path, source: Source, judging: Judging, *, total: int, resume
 
 
 def _say(out: Path, progress: Progress, refusals: Mapping[str, int], took: float) -> None:
-    """What was done, what it cost, and what to do next."""
+    """What was done, and what it cost."""
     usage = progress.usage
     rate = f"{progress.done / max(took, 1e-9):,.0f} a second"
     typer.echo(
@@ -190,5 +192,3 @@ def _say(out: Path, progress: Progress, refusals: Mapping[str, int], took: float
         )
     if refusals:
         typer.echo("refused: " + ", ".join(f"{kind} {n}" for kind, n in sorted(refusals.items())), err=True)
-    page = out.with_suffix(".html")
-    typer.echo(f"next: dca show {out}   dca report {out} -o {page}   dca whatif {out} --credit-coef 0.25", err=True)
