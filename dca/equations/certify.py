@@ -107,5 +107,6 @@ def _rounds(exact: Fraction, shown: Sense, about: bool) -> bool:
 
 def _goes_on(right: Piece, value: Fraction) -> bool:
     """Is the right side the next calculation, begun with this value: ``5 + 5 = 10 + 2 = 12``?"""
-    first, sign = [*right.items[:2], "", ""][:2]
+    first = right.items[0]
+    sign = next((item for item in right.items[1:] if isinstance(item, str) and item[0] != "["), "")
     return isinstance(first, Number) and first.value == value and sign in ("+", "-", "*", "/")

@@ -18,7 +18,6 @@ from dca.equations.senses import Sense
 from dca.equations.showing import show
 from dca.equations.tokens import SAID, WORD
 
-
 _OPENERS: Final = frozenset("(+-*/^@")
 """Items after which a minus is a number's own."""
 
@@ -48,7 +47,8 @@ def misgiving(link: Link, value: Sense, claimed: Sense) -> str:
 
 def _whole(value: Fraction, claimed: Sense) -> str:
     """A whole number where the exact value is none: rounded on purpose, or an error; no program can say which."""
-    if claimed.place >= 1 and value.denominator > 1 and abs(value - claimed.value) < claimed.place:
+    whole = claimed.place >= 1 or (not claimed.place and claimed.value.denominator == 1)
+    if whole and value.denominator > 1 and abs(value - claimed.value) < max(claimed.place, Fraction(1)):
         return f"the exact value is {show(value)}; a whole number near it may be meant"
     return ""
 
@@ -84,7 +84,9 @@ def _units(link: Link) -> str:
     if len({words.DIMENSIONS[unit] for unit in measures}) < len(measures):
         return "its units convert into one another"
     left, right = link.left.units, link.right.units
-    return "its units differ" if link.left.bare and left and right and left[0] != right[0] else ""
+    if not link.left.bare or not left or left[:1] == right[:1]:
+        return ""
+    return "its units differ" if right or left[0] in words.DIMENSIONS else ""
 
 
 def _words(link: Link) -> str:
@@ -95,6 +97,8 @@ def _words(link: Link) -> str:
     fraction = len(left.items) == 3 and left.items[1] == "/"
     if link.relation == SAID and (left.bare or fraction):
         return "it may say that one thing corresponds to another"
+    if fraction and left.tight and left.since:
+        return "it is a part of something in words"
     if any(word in words.FIGURES for word in left.lead):
         return "the words before it change what is claimed"
     return ""

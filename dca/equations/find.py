@@ -15,8 +15,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from dca.equations import words
 from dca.equations.certify import FALSE, UNCERTIFIABLE, Judgement, judged
+from dca.equations.context import note
 from dca.equations.doubts import Link, numbers_of
 from dca.equations.expression import Unsure, exact_value
 from dca.equations.forms import GLYPHS
@@ -27,12 +27,6 @@ from dca.equations.tokens import Token, tokens
 
 _DIGIT: Final = re.compile(rf"[0-9{GLYPHS}]")
 
-_NEAR: Final = 80
-_REJECTION: Final = re.compile(
-    r"[^.?!\n]*?\b(?:(?:is|are|was|does|do|did)(?: also)?(?: not|n't)(?: also)?"
-    r" (?:equal|true|hold|work|satisf|correct|match|the same|possible|valid)"
-    r"|(?:is|was|are) (?:wrong|false|incorrect|impossible|a contradiction)|not equal|contradict)"
-)
 _MODULUS: Final = re.compile(r"mod(?:ulo|ulus)?\b\W{0,3}(\d{1,9})\b")
 _MARK: Final = re.compile(r"<<[^<>\n]*>>")
 
@@ -68,29 +62,32 @@ class Equation:
 
 
 def find_equations(text: str, *, known: Mapping[str, Fraction] = MappingProxyType({})) -> tuple[Equation, ...]:
-    """The equations of a text in their order, each link of a chain ``a = b = c`` by itself."""
+    """Every equation of a text, in order; each link of a chain ``a = b = c`` is one.
+
+    Linear in the text: long traces are read in one pass. An equation is certified false only where nothing
+    speaks for another reading: unknowns, units that convert, times, ratios, remainders, rounding and the like
+    make it uncertifiable.
+
+    Args:
+        text: Anything.
+        known: What capital letters stand for, from `definitions` of an earlier text.
+
+    >>> for equation in find_equations("He buys 3 bags * $4/bag = $12, so 20 - 12 = 9 is left."):
+    ...     print(equation.text, equation.verdict, "-", equation.reason)
+    3 bags * $4/bag = $12 true - exact
+    20 - 12 = 9 false - the left side is 8, the right side 9
+    >>> [equation.verdict for equation in find_equations("54 / 3 = <<54/3=18.0>>18, and 3x = 12")]
+    ['true', 'uncertifiable']
+    """
     if not _DIGIT.search(text):
         return ()
     found: list[Equation] = []
     for chain in scan(tokens(text), known):
-        _note_context(text, chain)
+        note(text, chain)
         found += _equations(text, chain)
-    moduli = {int(shown) for shown in _MODULUS.findall(text)}
-    if moduli:
-        found = [_counted(equation, moduli) for equation in found]
     found.sort(key=lambda equation: (equation.start, equation.stop))
-    return tuple(found)
-
-
-def _note_context(text: str, chain: Chain) -> None:
-    """Note what the words around a chain say of it: that it is rejected, or that dollars and cents meet in it."""
-    end = chain.pieces[-1]
-    doubt = "the text itself rejects it" if _REJECTION.match(text, end.stop, end.stop + _NEAR) else ""
-    if any(words.CENTS.intersection(piece.units) for piece in chain.pieces):
-        start = max(chain.pieces[0].start - 1, 0)
-        doubt = doubt or ("dollars and cents meet in it" if "$" in text[start : end.stop] else "")
-    for piece in chain.pieces if doubt else ():
-        piece.loose = piece.loose or doubt
+    moduli = {int(shown) for shown in _MODULUS.findall(text)}
+    return tuple(_counted(equation, moduli) for equation in found) if moduli else tuple(found)
 
 
 def _counted(equation: Equation, moduli: set[int]) -> Equation:
@@ -112,7 +109,7 @@ def _equations(text: str, chain: Chain) -> Iterator[Equation]:
     for left, right, sign in zip(chain.pieces, chain.pieces[1:], chain.relations, strict=False):
         link = Link(left, right, sign.kind, before)
         judgement = judged(link)
-        operands = numbers_of(left.items) or numbers_of(right.items)
+        operands = numbers_of(() if left.name else left.items) or numbers_of(right.items)
         for mark in filter(None, map(read_mark, right.marks)):
             if judgement.verdict == UNCERTIFIABLE:
                 operands = numbers_of(mark.left.items)
@@ -151,10 +148,17 @@ def evaluate(expression: str, *, known: Mapping[str, Fraction] = MappingProxyTyp
     >>> evaluate("9**9**9") is evaluate("two") is evaluate("x + 1") is None
     True
     """
-    read = tokens(f"{expression}=")
+    read = tokens(f"{expression} =")
     chains = scan(read, known)
     piece = chains[0].pieces[0] if chains else None
-    if piece is None or len(chains) > 1 or piece.start != read[0].start or piece.doubt or not piece.items:
+    if (
+        piece is None
+        or len(chains) > 1
+        or len(chains[0].pieces) > 2
+        or piece.start != read[0].start
+        or piece.doubt
+        or not piece.items
+    ):
         return None
     try:
         return Fraction(exact_value(piece.items))

@@ -51,10 +51,11 @@ FORMS: Final = re.compile(
     r"|(?P<equals>=)|(?P<about>[≈≅])"
     # LaTeX and signs
     r"|(?P<degrees>\^?\s*(?:\{\s*\\circ\s*\}|\\circ)|°)|(?P<percent>\\?%)"
+    r"|(?P<open>(?:\\left\s*)?[(\[{])|(?P<close>(?:\\right\s*)?[)\]}])"
     r"|(?P<nothing>\\[()!,; $&'~]|[$€£¥₹&~`]|\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])\s*\.?)"
     r"|(?P<radical>\\sqrt\s*\[[^\[\]\n]{0,20}\]|_(?:\{[^{}\n]{0,40}\}|\w)|@|(?<!#)\\?#(?!#))"
     r"|\\(?P<latex>[a-zA-Z]+)\*?|(?P<dots>\.{2,}|…)|(?P<end>[.?](?=[\s\"'”’)\]*$]|\Z))|(?P<bang>!)"
-    r"|(?P<power>[²³])|(?P<sign>\*\*|\\\*|[-+*/^×·∙⋅÷−–✕])|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<root>√)"
+    r"|(?P<power>[²³])|(?P<sign>\*\*|\\\*|[-+*/^×·∙⋅÷−–✕])|(?P<root>√)"
     r"|(?P<modulo>≡)|(?P<bar>[|∣⌊⌋⌈⌉∫∑∏±∞π])|(?P<other>\S))"
 )
 """Every form, in the order in which they are tried; blanks before one belong to none.

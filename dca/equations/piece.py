@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from dca.equations.expression import LONGEST, Item
+from dca.equations.expression import FACTORIAL, LONGEST, Item
 from dca.equations.tokens import Token
 
 MIXED: Final = "@"
@@ -68,7 +68,8 @@ class Piece:
     def bare(self) -> bool:
         """Whether it is one number, with its own sign and percent, and works nothing out."""
         signs = self.items[1:] if self.items[:1] == ["-"] else self.items
-        return len(signs) < 3 and all(not isinstance(item, str) or item[0] == "[" for item in signs)
+        postfixes = (item for item in signs if isinstance(item, str))
+        return len(signs) < 3 and all(item[0] == "[" and item != FACTORIAL for item in postfixes)
 
     def cover(self, token: Token) -> None:
         """Stretch over a token."""

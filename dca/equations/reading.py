@@ -93,6 +93,8 @@ class Reading:
     def equate(self, relation: Token) -> None:
         """End one side of an equation and begin the other."""
         frame = self.frames[-1]
+        if frame.chain.pieces and frame.piece.since > 1:  # "x = 0 meets the curve xy = 8"
+            self.finish("")
         piece = frame.piece
         if piece.empty:
             piece.doubt = "its left side is in words" if piece.lead else "nothing stands on its left side"

@@ -51,6 +51,8 @@ def _variants(piece: Piece) -> Iterator[tuple[list[Item], str]]:
         return
     if piece.tight and items.count("/") > len(piece.tight):
         yield _tight(items, piece.tight), "its close fractions are numbers"
+    elif len(piece.tight) > 1:
+        yield _tight(items, piece.tight[-1:]), "its last fraction is a number"
     bare = [item for item in items if not (isinstance(item, str) and item[0] == "[" and item != FACTORIAL)]
     if len(bare) < len(items):
         yield bare, "its percents or thousands are units"

@@ -23,7 +23,7 @@ def sign(reading: Reading, token: Token) -> None:
     elif not piece.empty:
         if token.text in "+-":
             piece.sign(token.text, token)
-        elif token.text == "/":
+        else:
             piece.unknown("it does not read as an expression", token)
     elif token.text in "+-":
         _leading(reading, piece, token)

@@ -27,6 +27,7 @@ class ArithmeticReviewer:
     | certified, on the path to it (`progress`) | 0.75 | 0 | needed, but one of several |
     | on the path, not certified, or states the answer (`progress`) | 0.5 | 0 | needed as far as can be seen |
     | false, and the answer rests on it (`error`) | -0.5 | -1 | it explains a wrong answer; a right one survived it |
+    | takes a problem that is one expression for another (`error`) | -0.5 | -1 | the answer rests on it |
     | false, and the answer does not rest on it (`error`) | -0.5 | -0.5 | false, but without consequence |
     | false, put right within the step (`error`) | -0.25 | -0.25 | the step as a whole hands on the right value |
     | right, but from a wrong value | 0 | 0 | no praise for an inherited error, no second punishment |

@@ -21,6 +21,9 @@ from dca.types import POLICY, Step
 MEMORY: Final = 32
 """How many claims back a value is looked for."""
 
+COMMON: Final = 12
+"""Whole numbers up to this stand in too many places to tell where they are from."""
+
 CUE: Final = re.compile(
     r"\b(?:(?:double.?|re.?|cross.?)?check(?:s|ing|ed)?|verif\w+|confirm\w*|sanity|mak(?:e|ing) sure|to be sure"
     r"|recount\w*|once more|re-?calculat\w+|recomput\w+|backwards|(?:other|second|another) way|two ways agree"
@@ -128,7 +131,9 @@ class _Values:
     def maker(self, value: Fraction, before: int) -> Claim | None:
         """The claim that made a value: the latest before `before` that was no check, the first of its kind."""
         found = self._before(self.makers.get(value) or self.makers.get(-value, []), before)
-        chosen = next((claim for claim in found if claim.step not in self.checking), found[0] if found else None)
+        chosen = next((claim for claim in found if claim.step not in self.checking), None)
+        if chosen is None and found and value not in self.givens:
+            chosen = found[0]
         return None if chosen is None else self.first[chosen.kind]
 
     def _before(self, claims: list[Claim], order: int) -> list[Claim]:
@@ -144,7 +149,7 @@ class _Values:
                 yield maker
                 if times > 1:  # two quantities of one value
                     yield from self._before(self.makers.get(value, []), claim.order)[:times]
-            elif value not in self.givens:
+            elif value not in self.givens and not is_common(value):
                 yield from self._carried(value, claim, carriers)
 
     def _carried(self, value: Fraction, claim: Claim, carriers: set[int]) -> Iterator[Claim]:
@@ -157,6 +162,11 @@ class _Values:
                 maker = self.maker(shown, first)
                 if maker is not None:
                     yield maker
+
+
+def is_common(value: Fraction | None) -> bool:
+    """Is this a number too common to be recognised by its value alone?"""
+    return value is None or (value.denominator == 1 and abs(value) <= COMMON)
 
 
 def _made_by(claim: Claim) -> set[Fraction]:

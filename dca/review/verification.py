@@ -10,12 +10,10 @@ from collections import Counter
 from typing import Final
 
 from dca.review.claims import Claim
-from dca.review.dependence import CUE, MEMORY, Dependence
+from dca.review.dependence import CUE, MEMORY, Dependence, is_common
 from dca.review.opinion import Opinion, quoted
 
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
-_COMMON: Final = 12
-"""Numbers up to this are too common to be recognised as one of the problem's."""
 
 
 def repetition(graph: Dependence, texts: tuple[str, ...], k: int) -> Opinion | None:
@@ -44,6 +42,7 @@ def check(graph: Dependence, texts: tuple[str, ...], k: int, *, asked: bool, rig
     for claim in graph.own(k):
         target = _examined(graph, claim, bool(cue)) or (_after_answer(graph, claim) if right else None)
         if target is not None:
+            target = graph.first[target.kind]
             label = "needless_check" if cue and target.true and not asked else "check"
             known = ", which is certified" if target.true else ""
             said = f"{quoted(claim)} re-examines {quoted(target)} of step {target.step}{known}"
@@ -60,7 +59,7 @@ def _examined(graph: Dependence, claim: Claim, cue: bool) -> Claim | None:
     made = claim.made
     recent = graph.claims[max(0, claim.order - MEMORY) : claim.order]
     earlier = [other for other in reversed(recent) if other.step < claim.step and other.works]
-    returns = made in graph.givens and not (made is not None and abs(made) <= _COMMON)
+    returns = made in graph.givens and not is_common(made)
     if not (cue or returns):
         return None
     for other in earlier:
@@ -87,14 +86,18 @@ def _inverse(claim: Claim, other: Claim) -> bool:
 
 
 def _in_words(graph: Dependence, k: int, cue: str) -> Opinion | None:
-    """A check that computes nothing: it shows a result again, or what that was made of."""
+    """A check that computes nothing: it shows a result again, or else what one was made of."""
     shown = graph.numbers[k]
-    for claim in reversed(graph.claims):
-        again = claim.made in shown or shown.issuperset(claim.equation.operands)
-        if claim.step < k and claim.works and again:
-            said = f"it re-examines {quoted(claim)} of step {claim.step} ({cue!r}) and computes nothing"
-            return Opinion(0.0, "check", claim.step, said)
-    return None
+    found = shown - graph.givens
+    earlier = [claim for claim in reversed(graph.claims) if claim.step < k and claim.works]
+    results = (claim for claim in earlier if claim.made in found)
+    makings = (claim for claim in earlier if shown.issuperset(claim.equation.operands))
+    target = next(results, None) or next(makings, None)
+    if target is None:
+        return None
+    target = graph.first[target.kind]
+    said = f"it re-examines {quoted(target)} of step {target.step} ({cue!r}) and computes nothing"
+    return Opinion(0.0, "check", target.step, said)
 
 
 def _words(text: str) -> set[str]:

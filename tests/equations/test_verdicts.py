@@ -31,6 +31,7 @@ $1,234.50 * 2 = $2,469
 ½ + ¼ = ¾
 3½ + ½ = 4
 1/2 / 1/4 = 2
+120/1/6 = 720
 3 cats * 2 = 6 legs
 $5/hour * 8 hours = $40
 6 people * 2 slices/person = 12
@@ -131,6 +132,7 @@ Total = 3 + 4
 cost + 3 = 8
 twelve + 3 = 16
 7/2 = 3
+97 + (98/5) = 97 + 19
 126 + 6.3 = 132
 120 / 0.0278 = 4320
 0.33 * 30.6 = 10.2
@@ -150,6 +152,7 @@ twelve + 3 = 16
 17 / 5 = 3 R 2
 f(3) = 9
 f(x) = 2x + 1
+g\left(-1\right) = \frac{2}{3}
 sin(30) = 0.6
 5C2 * 3 = 31
 (5 choose 2) = 11
@@ -172,6 +175,7 @@ Week 2 = 40
 Total expenses in 2015 = 20,000 * 3
 40% = 240
 1/4 of the tank = 18000 / 4
+1/4 container = 60/4
 2/5 is equal to 12.8 hectares
 The divisors of 4*3 are 5
 The average of 80 + 90 + 100 = 90
@@ -182,6 +186,8 @@ Is 3 + 4 = 8?
 The claim 9^2 + 2^2 = 97 was wrong
 Substitute x = 4 into it: 12 - 4(2) + 24 - 8 = 0
 7@4 = 14
+In this ring 6 * 5 = 0
+The line x = 0 meets the hyperbola xy = 8
 5 # 10 = 11
 3 + = 7
 = 7
@@ -235,85 +241,3 @@ def test_uncertifiable(text: str) -> None:
 def test_no_equation(text: str) -> None:
     """Inequalities, arrows and rules are no equations."""
     assert find_equations(text) == ()
-
-
-CHAINS = [
-    ("1 + 2 = 3 = 6/2", ["true", "true"]),
-    ("3 + 4 = 7 = 8", ["true", "false"]),
-    ("10/3 * 3 = 3.33 * 3 = 9.99 = 10", ["uncertifiable", "true", "uncertifiable"]),
-    ("x = 3 + 4 = 7", ["uncertifiable", "true"]),
-    ("5 + 5 = 10 + 2 = 12", ["true", "true"]),
-    ("5 + 5 = 10 + 2 = 13", ["true", "false"]),
-    ("A = (1 + 2) = 3", ["uncertifiable", "true"]),
-    ("8 = 9 = 10", ["uncertifiable", "false"]),
-    ("\\begin{align*} 3 + 4 &= 7 \\\\ &= 8 \\end{align*}", ["true", "false"]),
-    ("12 * 3 =\n36", ["true"]),
-    ("12 * 3\n= 37", ["false"]),
-    ("3 + 4 = 7\n- 2 + 2 = 4", ["true", "true"]),
-    ("(3 + 4 = 7) and 7 (2 + 5 = 8)", ["true", "false"]),
-    ("2 * (3 + 4 = 7) = 14", ["uncertifiable", "true"]),
-    ("Since $3+4=7$ and $5+6=12$, done", ["true", "false"]),
-    ("3 apples and 4 + 5 = 9 pears; 2 + 2 = 5.", ["true", "false"]),
-    ("6 * 6 = 6 (modulo 10)\n8 * 8 = 4\n8 * 8 = 5", ["uncertifiable", "uncertifiable", "false"]),
-]
-
-
-@pytest.mark.parametrize(("text", "verdicts"), CHAINS)
-def test_chains(text: str, verdicts: list[str]) -> None:
-    """Every link of a chain gets a verdict of its own, over line breaks and within brackets."""
-    assert verdicts == [equation.verdict for equation in find_equations(text)]
-
-
-def test_letters_keep_their_values() -> None:
-    """A letter that was worked out stands for its last value, so that a wrong substitution is found."""
-    text = "A = (-9 - 5) = -14. B = (4 - 2) = 2. Then A - B = -14 - 2 = -16, and A + B = -14 - 2 = -16."
-    assert [equation.verdict for equation in find_equations(text)] == ["uncertifiable", "true"] * 2 + [
-        "true",
-        "true",
-        "false",
-        "true",
-    ]
-
-
-def test_a_redefined_letter_is_no_claim() -> None:
-    """To say anew what a letter is contradicts nothing."""
-    found = find_equations("A = 2 * 3 = 6. Later A = 4 * 5 = 20, so A + 1 = 20 + 1.")
-    assert "false" not in {equation.verdict for equation in found}
-    assert found[-1].verdict == "true"
-
-
-def test_a_mark_is_counted_once() -> None:
-    """The mark and the equation around it are one claim, with the spans and numbers of the writing."""
-    (equation,) = find_equations("He pays 54 / 3 = $<<54/3=18.0>>18 now")
-    assert (equation.left, equation.right) == ("54 / 3", "18")
-    assert equation.text == "54 / 3 = $<<54/3=18.0>>18"
-    assert (equation.value, equation.claimed) == (18, 18)
-    assert equation.operands == (54, 3)
-
-
-def test_a_mark_stands_for_words() -> None:
-    """Where the writing is in words, its mark is certified instead, and lends its numbers."""
-    (equation,) = find_equations("thirty - 12 - 8 = <<30-12-8=10>>10 days")
-    assert equation.verdict == "true"
-    assert equation.operands == (30, 12, 8)
-
-
-REASONS = [
-    ("3 + 4 = 8", "the left side is 7, the right side 8"),
-    ("10/3 = 3.33", "rounded at the shown places"),
-    ("7/2 = 3", "the exact value is 3.5; a whole number near it may be meant"),
-    ("<<48/2=24>>23", "the mark gives 24, and 23 is written"),
-    ("10 * 2 = <<10*2=21>>21", "in the mark, the left side is 20, the right side 21"),
-    ("x = 5", "it says what x is"),
-    ("1/0 = 5", "it divides by zero"),
-    ("9**9**9 = 1", "the numbers are too large"),
-    ("60 minutes = 1 hour", "its units convert into one another"),
-    ("2 * y = 6", "y is not known here"),
-    ("Total = 5", "its left side is in words"),
-]
-
-
-@pytest.mark.parametrize(("text", "reason"), REASONS)
-def test_reasons(text: str, reason: str) -> None:
-    """A verdict comes with its reason in words."""
-    assert [reason] == [equation.reason for equation in find_equations(text)]
