@@ -78,7 +78,7 @@ def _works(choice: ReviewerChoice, mode: str) -> bool:
     began = time.monotonic()
     try:
         said: Any = json.loads(backend.complete(QUESTION).text)
-        good = said == {"ok": True}
+        good = bool(said == {"ok": True})
         outcome = "works" if good else f"answers, but not in the agreed form: {str(said)[:80]}"
     except (DCAError, ValueError) as error:
         good, outcome = False, f"{type(error).__name__}: {error}"

@@ -140,6 +140,9 @@ def _tag_cuts(tag: re.Pattern[str], text: str, code: Sequence[Region]) -> list[i
 
 def _outside(pattern: re.Pattern[str], text: str, regions: Sequence[Region]) -> Iterator[re.Match[str]]:
     """Matches that begin in none of the regions."""
+    if not regions:
+        yield from pattern.finditer(text)
+        return
     following = iter([*regions, (len(text), len(text) + 1)])
     start, stop = next(following)
     for m in pattern.finditer(text):

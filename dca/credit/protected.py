@@ -132,14 +132,17 @@ def _fences(text: str) -> list[Region]:
 
 def _maths(text: str, start: int, stop: int) -> Iterator[Region]:
     """Every maths region and inline code, between two offsets."""
+    dollar, backslash, tick = (text.find(sign, start, stop) >= 0 for sign in "$\\`")
+    if not (dollar or backslash or tick):
+        return
     tokens = list(_TOKEN.finditer(text, start, stop))
-    if text.find("$", start, stop) >= 0:
+    if dollar:
         yield from _displays(text, tokens)
         yield from _inline(text, tokens, "$")
-    if text.find("\\", start, stop) >= 0:
+    if backslash:
         yield from _brackets(text, tokens)
         yield from _environments(tokens)
-    if text.find("`", start, stop) >= 0:
+    if tick:
         yield from _inline(text, tokens, "`")
 
 

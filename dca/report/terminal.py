@@ -26,7 +26,7 @@ from dca.types import POLICY
 ROOMY: Final = 100
 """Columns from which the table has room for what is spare."""
 
-NUMBERS: Final = {"z along the text": 16, "reward": 6, "steps": 5, "top step": 9, "needed": 6}
+NUMBERS: Final = {"z along the text": 16, "reward": 6, "steps": 5, "top step z": 10, "needed": 6}
 SPARE: Final = frozenset({"z along the text", "needed"})
 
 ORDINARY: Final = frozenset({"key", "progress", "filler"})
@@ -116,7 +116,7 @@ def _columns(width: int, longest: int) -> Table:
 def _cells(item: Digest) -> dict[str, Text]:
     own = [step for step in item.steps if step.author == POLICY]
     opinion = any(step.tilt for step in own)  # where the reviewer has none, no step is on top
-    top = max(own, key=lambda step: step.credit, default=None) if opinion else None
+    top = max(own, key=lambda step: step.tilt) if opinion else None  # by z: credit grows with a step's length too
     counts = Counter(step.label for step in own if step.label)
     labels = sorted(counts, key=lambda label: (label in ORDINARY, label))
     kinds = dict.fromkeys(str(finding["kind"]) for finding in item.findings)
@@ -125,7 +125,7 @@ def _cells(item: Digest) -> dict[str, Text]:
         "z along the text": marks.sparkline(item),
         "reward": Text(plain(item.reward), style=marks.OUTCOME[item.outcome]),
         "steps": Text(str(len(item.steps))),
-        "top step": Text(f"{top.index}: {signed(top.credit, 3)}" if top else "–"),
+        "top step z": Text(f"{top.index}: {signed(top.tilt, 2)}" if top else "–"),
         "needed": Text(percent(item.needed, item.used) if item.shortest else "–"),
         "labels": Text(", ".join(words(name) + (f" {counts[name]}" if counts[name] > 1 else "") for name in labels)),
         "findings": Text("fallback", style=marks.ALERT) if item.fallback else Text(words(", ".join(kinds))),

@@ -208,9 +208,12 @@ def verdict(reward: float) -> str:
 def _sheet(one: Attempt) -> str:
     """One attempt as the reviewer sees it, a step to a line: recordings then differ line by line."""
     authors = f',\n  "authors": {_json(one.authors)}' if one.authors else ""
-    steps = ",\n".join(f"   {_json(index)}: {_json(text)}" for index, text in one.steps.items())
+    steps = ",\n".join(f"   {_quoted(index)}: {_quoted(text)}" for index, text in one.steps.items())
     return f' {{\n  "transcript": {_json(one.token)},\n  "steps": {{\n{steps}\n  }}{authors}\n }}'
 
 
 _json: Final = json.JSONEncoder(ensure_ascii=False).encode
 """JSON with readable Unicode."""
+
+_quoted: Final = json.encoder.encode_basestring
+"""The same for a text alone."""
