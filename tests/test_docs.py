@@ -71,11 +71,6 @@ def test_readme_options_exist() -> None:
     )
     known = set(re.findall(r"--[a-z][a-z-]+", helped))
     for page in PAGES:
-        named = {
-            option
-            for line in re.findall(
-                r"dca (?:review|show|report|whatif|estimate|doctor|demo)[^\n]*", page.read_text("utf-8")
-            )
-            for option in re.findall(r"--[a-z][a-z-]+", line)
-        }
+        commands = re.findall(r"^\$ dca .*(?:\\\n.*)*", page.read_text("utf-8"), re.MULTILINE)
+        named = {option for line in commands for option in re.findall(r"--[a-z][a-z-]+", line.partition("#")[0])}
         assert named - known == set(), page.name
