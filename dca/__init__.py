@@ -6,6 +6,9 @@ A reviewer looks back over a finished rollout and splits the reward that correct
 The total never changes. Importing this loads no torch, no transformers, no trl and no anthropic.
 """
 
+from importlib import import_module
+from typing import Any
+
 from dca.credit.schemes import Share, ValueDifference
 from dca.credit.segment import segment
 from dca.errors import DCAError
@@ -18,14 +21,17 @@ from dca.usage import Usage
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnthropicBackend",
     "ArithmeticReviewer",
     "Assignment",
     "Credits",
     "DCAError",
     "Finding",
+    "LLMReviewer",
     "Progress",
     "Review",
     "Row",
+    "ScriptedBackend",
     "ScriptedReviewer",
     "Share",
     "Split",
@@ -37,3 +43,15 @@ __all__ = [
     "assign_many",
     "segment",
 ]
+
+_LAZY = {  # these load libraries that most uses do without
+    "AnthropicBackend": "dca.backends.anthropic",
+    "LLMReviewer": "dca.review.llm",
+    "ScriptedBackend": "dca.backends.scripted",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'dca' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

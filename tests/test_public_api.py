@@ -7,26 +7,10 @@ import sys
 
 import dca
 
-NAMES = [
-    "ArithmeticReviewer",
-    "Assignment",
-    "Credits",
-    "DCAError",
-    "Finding",
-    "Progress",
-    "Review",
-    "Row",
-    "ScriptedReviewer",
-    "Share",
-    "Split",
-    "Step",
-    "Transcript",
-    "Usage",
-    "ValueDifference",
-    "assign_credit",
-    "assign_many",
-    "segment",
-]
+NAMES = """
+AnthropicBackend ArithmeticReviewer Assignment Credits DCAError Finding LLMReviewer Progress Review Row
+ScriptedBackend ScriptedReviewer Share Split Step Transcript Usage ValueDifference assign_credit assign_many segment
+""".split()
 
 
 def run(code: str) -> str:
@@ -56,6 +40,11 @@ def test_help_loads_nothing_heavy() -> None:
         f"print('loaded', sorted({heavy} & set(sys.modules)))"
     )
     assert run(code).strip().endswith("loaded []")
+
+
+def test_unknown_names_are_no_attributes() -> None:
+    """A name that is not there is an AttributeError, as with any module."""
+    assert not hasattr(dca, "CreditCard")
 
 
 def test_the_package_is_typed() -> None:
