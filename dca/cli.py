@@ -16,7 +16,7 @@ from dca.commands.cost import estimate
 from dca.commands.demo import demo
 from dca.commands.doctor import doctor
 from dca.commands.look import report, show, whatif
-from dca.commands.review import review
+from dca.commands.review import STOPPED, review
 from dca.errors import DCAError, InputError, SchemeError
 
 app = typer.Typer(
@@ -51,6 +51,11 @@ def main() -> None:
     """Run the command: exit status 2 for input that cannot be used, 1 for a run that had to stop."""
     try:
         app()
+    except SystemExit as stop:
+        if stop.code == STOPPED:
+            sys.stderr.flush()
+            os._exit(STOPPED)  # nobody waits for reviews still under way
+        raise
     except (InputError, SchemeError) as error:
         _fail(error, 2)
     except DCAError as error:

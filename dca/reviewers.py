@@ -102,7 +102,9 @@ class ReviewerChoice:
         backend = self.backend()
         stack.callback(backend.close)
         hidden = f"rewritten by {self.redact}" if self.redact else "as they are (--redact rewrites them first)"
-        notice = f"texts go to {backend.where.url} ({backend.model}, key: {backend.key_source}), {hidden}"
+        notice = (
+            f"texts go to {backend.where.url} ({backend.model}, key: {key_in_words(backend.key_source)}), {hidden}"
+        )
         reviewer = self._reviewer(self._recorded(backend), self._store(stack))
         return Opened(reviewer, notice, waits=True, refusals=lambda: backend.refusals)
 
@@ -146,6 +148,15 @@ class ReviewerChoice:
         if not key:
             raise InputError(f"--api-key-env: the environment variable {self.api_key_env} is not set")
         return key
+
+
+def key_in_words(source: str) -> str:
+    """Where a key comes from, for people."""
+    return (
+        "none in the environment; a profile of the provider's tools, if there is one"
+        if source == "profile"
+        else source
+    )
 
 
 def default_cache() -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 from dca.assignments import LineWriter, read_assignments, to_line, to_record
 from dca.dispatch import name_of, signature
-from dca.errors import InputError, PendingReply
+from dca.errors import FallbackRateError, InputError, PendingReply
 from dca.pipeline import Progress, assign_many, check_measure
 from dca.protocols import Reviewer, Scheme, Segmenter
 from dca.transcripts.fields import Fields, Grade, read_transcripts
@@ -152,10 +152,11 @@ def review_to(
     Raises:
         InputError: The file to go on with was written from another input or with other settings.
         OSError: The file cannot be written; it then ends with its last whole line.
+        FallbackRateError: More reviews failed than `judging.max_fallback_rate` allows, in the end or on the way.
     """
     writer = LineWriter(path, resume=resume)
     transcripts = source.transcripts()
-    last = Progress()
+    last, reason = Progress(), ""
 
     def note(progress: Progress) -> None:
         nonlocal last
@@ -174,10 +175,15 @@ def review_to(
             on_progress=note,
         ):
             writer.write(to_line(to_record(assignment, options=judging.options)))
+            reason = assignment.fallback or reason
             if on_progress is not None:
                 on_progress(last)
     finally:
         writer.close()
+        if path.is_file() and path.stat().st_size == 0:
+            path.unlink()  # a run that never got to its first row leaves nothing
+    if judging.max_fallback_rate is not None and last.fallback_rate > judging.max_fallback_rate:
+        raise FallbackRateError(f"{last.fallbacks} of {last.done} reviews failed; the last reason: {reason}")
     return last
 
 
@@ -194,7 +200,9 @@ def awaited(source: Source, judging: Judging) -> int:
 
 
 def done_rows(path: Path) -> int:
-    """How many rows a file that is to be gone on with holds; its last line may be cut off."""
+    """How many rows a file holds; its last line may be cut off, and there may be no file yet."""
+    if not path.is_file():
+        return 0
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 

@@ -191,6 +191,29 @@ def test_a_refused_key_stops_the_run(review: Review, status: int) -> None:
     assert [line["id"] for line in lines("out.jsonl")] == ["jars", "cats"]
 
 
+def test_without_a_key_nothing_is_written(dca: Dca, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With no key the run stops before any request, says what to do, and leaves no file."""
+    for name in ("API_KEY", "AUTH_TOKEN", "BASE_URL", "PROFILE", "CONFIG_DIR"):
+        monkeypatch.delenv(f"ANTHROPIC_{name}", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    ran = dca("review", write("in.jsonl", *ROWS), "-o", "out.jsonl", "--reviewer", "anthropic")
+    assert ran.status == 1
+    assert "set ANTHROPIC_API_KEY" in ran.err
+    assert not Path("out.jsonl").exists()
+
+
+def test_a_run_in_which_most_reviews_failed_is_no_success(review: Review) -> None:
+    """Rows that fell back are written with their reasons; past the allowed rate the exit status says so."""
+    with Server(error(400, "no such thing")) as server:
+        ran = review(server, "--max-fallback-rate", "0.5")
+    assert ran.status == 1
+    assert "2 of 2 reviews failed; the last reason: TransportError" in ran.err
+    assert len(lines("out.jsonl")) == 2
+    with Server(good) as server:
+        assert review(server, "--overwrite").status == 0
+
+
 def test_a_budget_stops_cleanly(review: Review) -> None:
     """A spent budget stops the run between rows, says what was spent, and leaves what was paid for."""
     write("in.jsonl", *({**RIGHT, "id": str(k), "prompt": str(k)} for k in range(9)))

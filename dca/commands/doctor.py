@@ -15,7 +15,7 @@ from dca import __version__
 from dca.commands import options as o
 from dca.errors import DCAError
 from dca.messages import Message, Request
-from dca.reviewers import ReviewerChoice, default_cache
+from dca.reviewers import ReviewerChoice, default_cache, key_in_words
 
 PACKAGES = "anthropic tenacity jsonschema typer rich jinja2 pyarrow math-verify torch transformers trl".split()
 QUESTION = Request(
@@ -48,7 +48,7 @@ def doctor(
     choice = ReviewerChoice(name="anthropic", model=model, base_url=base_url, api_key_env=api_key_env)
     backend = choice.backend()
     typer.echo(f"{'requests to':<14}{backend.where.url} (from {backend.where.source})")
-    typer.echo(f"{'key':<14}{backend.key_source}")
+    typer.echo(f"{'key':<14}{key_in_words(backend.key_source)}")
     typer.echo(f"{'model':<14}{backend.model}")
     backend.close()
     if offline:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +16,9 @@ from dca.pipeline import Progress
 from dca.reviewers import NAMES, Opened, ReviewerChoice
 from dca.runs import Checked, Judging, Source, awaited, check, done_rows, review_to, standard_input_kept
 from dca.transcripts.fields import Fields
+
+STOPPED = 130
+"""The exit status of a run that Ctrl-C stopped."""
 
 
 def review(
@@ -168,12 +169,12 @@ def _with_bar(out: Path, source: Source, judging: Judging, *, total: int, resume
         with run_bar(total=total, done=done_rows(out) if resume else 0) as bar:
             return review_to(out, source, judging, resume=resume, on_progress=bar)
     except RunError:
-        typer.echo(f"{out} holds {done_rows(out)} of {total} rows; --resume goes on with it.", err=True)
+        if out.is_file() and done_rows(out) < total:
+            typer.echo(f"{out} holds {done_rows(out)} of {total} rows; --resume goes on with it.", err=True)
         raise
     except KeyboardInterrupt:
         typer.echo(f"\nStopped. {out} holds {done_rows(out)} of {total}; --resume goes on with it.", err=True)
-        sys.stderr.flush()
-        os._exit(130)  # nobody waits for reviews still under way
+        raise typer.Exit(STOPPED) from None
 
 
 def _say(out: Path, progress: Progress, refusals: Mapping[str, int], took: float) -> None:
