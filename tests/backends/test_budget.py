@@ -64,7 +64,9 @@ class TestOneAtATime:
 
     def test_cautious_guess_stops_nothing(self) -> None:
         """A request that might cost more than is left is still sent: nothing else is in flight."""
-        spend(Budget(usd=0.001))
+        budget = Budget(usd=0.001)
+        spend(budget)
+        assert budget.spent.requests == 1
 
     @pytest.mark.parametrize("limits", [{"usd": 0.0}, {"usd": -1.0}, {"tokens": 0}, {"usd": float("nan")}])
     def test_senseless(self, limits: dict[str, float]) -> None:
