@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv: created when missing, re-used while pyproject.toml is unchanged.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt

@@ -23,6 +23,7 @@ from dca.types import Review, Step, Transcript
 from dca.usage import NO_USAGE, Usage
 
 LOG: Final = logging.getLogger("dca")
+_AHEAD: Final = 8  # rows kept in order for each request in flight: one slow review must not hold up the others
 _REMEMBERED: Final = 1024  # finished reviews kept for identical rows that follow
 
 
@@ -56,7 +57,7 @@ def in_turn(
     waiting: deque[tuple[Transcript, tuple[Step, ...], Future[Verdict], bool]] = deque()
     with _pool(max_in_flight) as submit:
         desk = _Desk(reviewer, submit, remaining)
-        room = desk.group_size * (1 if max_in_flight == 1 else 2 * max_in_flight)
+        room = desk.group_size * (1 if max_in_flight == 1 else _AHEAD * max_in_flight)
         for transcript in transcripts:
             steps = segmenter(transcript)
             waiting.append((transcript, steps, *desk.take(transcript, steps)))
