@@ -29,8 +29,9 @@ _REMEMBERED: Final = 1024  # finished reviews kept for identical rows that follo
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of asking the reviewer: a review, or why there is none."""
+    """What came of asking the reviewer about some steps: a review, or why there is none."""
 
+    steps: tuple[Step, ...]
     review: Review
     usage: Usage
     fallback: str | None = None
@@ -52,15 +53,14 @@ def in_turn(
     segmenter: Segmenter,
     max_in_flight: int,
     remaining: Callable[[], float | None],
-) -> Iterator[tuple[Transcript, tuple[Step, ...], Verdict]]:
-    """Judge rows in order, up to `max_in_flight` requests at a time, each distinct row once."""
-    waiting: deque[tuple[Transcript, tuple[Step, ...], Future[Verdict], bool]] = deque()
+) -> Iterator[tuple[Transcript, Verdict]]:
+    """Cut and judge rows in order, up to `max_in_flight` requests at a time, each distinct row once."""
+    waiting: deque[tuple[Transcript, Future[Verdict], bool]] = deque()
     with _pool(max_in_flight) as submit:
-        desk = _Desk(reviewer, submit, remaining)
+        desk = _Desk(reviewer, segmenter, submit, remaining)
         room = desk.group_size * (1 if max_in_flight == 1 else _AHEAD * max_in_flight)
         for transcript in transcripts:
-            steps = segmenter(transcript)
-            waiting.append((transcript, steps, *desk.take(transcript, steps)))
+            waiting.append((transcript, *desk.take(transcript)))
             if len(waiting) >= room:
                 yield _collect(*waiting.popleft(), desk)
         while waiting:
@@ -70,14 +70,16 @@ def in_turn(
 class _Desk:
     """Where rows go to be asked about: grouped by prompt where the reviewer takes groups, each distinct row once."""
 
-    def __init__(self, reviewer: Reviewer, submit: _Submit, remaining: Callable[[], float | None]) -> None:
+    def __init__(
+        self, reviewer: Reviewer, segmenter: Segmenter, submit: _Submit, remaining: Callable[[], float | None]
+    ) -> None:
         self.group_size: int = getattr(reviewer, "rollouts_per_request", 1)
         self.remaining = remaining
-        self._reviewer, self._submit = reviewer, submit
-        self._open: list[tuple[Transcript, tuple[Step, ...], Future[Verdict]]] = []
+        self._reviewer, self._segmenter, self._submit = reviewer, segmenter, submit
+        self._open: list[tuple[Transcript, Future[Verdict]]] = []
         self._seen: OrderedDict[bytes, Future[Verdict]] = OrderedDict()
 
-    def take(self, transcript: Transcript, steps: tuple[Step, ...]) -> tuple[Future[Verdict], bool]:
+    def take(self, transcript: Transcript) -> tuple[Future[Verdict], bool]:
         """The row's answer to come, and whether an identical row had asked for it already."""
         key = _row_key(transcript)
         if key in self._seen:
@@ -88,7 +90,7 @@ class _Desk:
         self._seen[key] = answer
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        self._open.append((transcript, steps, answer))
+        self._open.append((transcript, answer))
         if len(self._open) >= self.group_size:
             self.send()
         return answer, False
@@ -99,29 +101,29 @@ class _Desk:
             rows, self._open = self._open, []
             self._submit(partial(self._answer, rows))
 
-    def late(self, steps: tuple[Step, ...]) -> Verdict:
+    def late(self, transcript: Transcript) -> Verdict:
         """The verdict on a row whose review did not make the deadline."""
+        steps = self._segmenter(transcript)
         nothing = Review(scores=(0.0,) * len(steps), reviewer=signature(self._reviewer))
-        return Verdict(nothing, NO_USAGE, "deadline: the review was not finished in time")
+        return Verdict(steps, nothing, NO_USAGE, "deadline: the review was not finished in time")
 
-    def _answer(self, rows: list[tuple[Transcript, tuple[Step, ...], Future[Verdict]]]) -> None:
+    def _answer(self, rows: list[tuple[Transcript, Future[Verdict]]]) -> None:
         """Runs in the pool: put a verdict, or what stops the run, into every row's answer."""
         try:
             left = self.remaining()
-            late = left is not None and left <= 0.0
-            questions = [(transcript, steps) for transcript, steps, _ in rows]
-            verdicts = [self.late(steps) for _, steps in questions] if late else ask_all(self._reviewer, questions)
-            for (_, _, answer), verdict in zip(rows, verdicts, strict=True):
+            if left is not None and left <= 0.0:
+                verdicts = [self.late(transcript) for transcript, _ in rows]
+            else:
+                verdicts = ask_all(self._reviewer, [(t, self._segmenter(t)) for t, _ in rows])
+            for (_, answer), verdict in zip(rows, verdicts, strict=True):
                 answer.set_result(verdict)
         except BaseException as error:
-            for _, _, answer in rows:
+            for _, answer in rows:
                 if not answer.done():
                     answer.set_exception(error)
 
 
-def _collect(
-    transcript: Transcript, steps: tuple[Step, ...], answer: Future[Verdict], again: bool, desk: _Desk
-) -> tuple[Transcript, tuple[Step, ...], Verdict]:
+def _collect(transcript: Transcript, answer: Future[Verdict], again: bool, desk: _Desk) -> tuple[Transcript, Verdict]:
     """Wait for one row's verdict, until the deadline."""
     if not answer.done():
         desk.send()
@@ -129,8 +131,8 @@ def _collect(
     try:
         verdict = answer.result(timeout=None if left is None else max(0.0, left))
     except FutureTimeout:
-        return transcript, steps, desk.late(steps)
-    return transcript, steps, replace(verdict, usage=Usage(reused=1)) if again else verdict
+        return transcript, desk.late(transcript)
+    return transcript, replace(verdict, usage=Usage(reused=1)) if again else verdict
 
 
 def _row_key(transcript: Transcript) -> bytes:
@@ -199,14 +201,16 @@ def _verdict(
     except RunError:
         raise
     except ReviewError as error:
-        return Verdict(nothing, error.usage, f"{type(error).__name__}: {error}")
+        return Verdict(steps, nothing, error.usage, f"{type(error).__name__}: {error}")
     except Exception as error:  # a reviewer is foreign code, and a row must never take the run down
         LOG.warning(
             "the reviewer %s raised on %r; the row falls back", name_of(reviewer), transcript.id, exc_info=True
         )
-        return Verdict(nothing, NO_USAGE, f"{type(error).__name__}: {error}")
+        return Verdict(steps, nothing, NO_USAGE, f"{type(error).__name__}: {error}")
     review = review if review.reviewer else replace(review, reviewer=signature(reviewer))
     if "injection" in review.labels:
         at = review.labels.index("injection")
-        return Verdict(review, review.usage, f"injection: step {at} addresses the reviewer, so this review is void")
-    return Verdict(review, review.usage)
+        return Verdict(
+            steps, review, review.usage, f"injection: step {at} addresses the reviewer, so this review is void"
+        )
+    return Verdict(steps, review, review.usage)

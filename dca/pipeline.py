@@ -17,7 +17,7 @@ from dca.credit.segment import segment
 from dca.dispatch import Verdict, ask_all, in_turn, name_of
 from dca.errors import FallbackRateError, SchemeError
 from dca.protocols import Detector, Reviewer, Scheme, Segmenter
-from dca.types import Assignment, Detection, Row, Step, Transcript
+from dca.types import Assignment, Detection, Row, Transcript
 from dca.usage import NO_USAGE, Tally, Usage
 
 
@@ -62,7 +62,7 @@ def assign_credit(
     scheme = scheme if scheme is not None else Share()
     check_measure(reviewer, scheme)
     steps = segmenter(transcript)
-    return _settle(transcript, steps, ask_all(reviewer, [(transcript, steps)])[0], scheme, detector)
+    return _settle(transcript, ask_all(reviewer, [(transcript, steps)])[0], scheme, detector)
 
 
 def assign_many(
@@ -116,8 +116,8 @@ def assign_many(
 
     guard = _FallbackGuard(max_fallback_rate, fallback_window)
     progress, tally = Progress(), Tally()
-    for transcript, steps, verdict in in_turn(transcripts, reviewer, segmenter, max_in_flight, remaining):
-        assignment = _settle(transcript, steps, verdict, scheme, detector)
+    for transcript, verdict in in_turn(transcripts, reviewer, segmenter, max_in_flight, remaining):
+        assignment = _settle(transcript, verdict, scheme, detector)
         tally.add(assignment.usage)
         fallbacks = progress.fallbacks + (assignment.fallback is not None)
         progress = Progress(progress.done + 1, fallbacks, tally.total)
@@ -137,10 +137,9 @@ def check_measure(reviewer: Reviewer, scheme: Scheme) -> None:
         )
 
 
-def _settle(
-    transcript: Transcript, steps: tuple[Step, ...], verdict: Verdict, scheme: Scheme, detector: Detector | None
-) -> Assignment:
+def _settle(transcript: Transcript, verdict: Verdict, scheme: Scheme, detector: Detector | None) -> Assignment:
     """From a verdict to a balanced ledger: the mask is decided here, once, and findings never change it."""
+    steps = verdict.steps
     detection = detector.detect(transcript, steps, verdict.review) if detector is not None else Detection()
     row = Row(
         review=verdict.review,
