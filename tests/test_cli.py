@@ -223,7 +223,7 @@ def test_a_full_disk(dca: Dca) -> None:
         (("--grade", "vibes", "--reference-field", "prompt"), "--grade: expected a grader, one of exact, math"),
         (("--grade", "exact", "--reward", "1", "--reference-field", "prompt"), "give one of them"),
         (("--reward", "nan"), "--reward: expected a finite number, got nan"),
-        (("--credit-coef", "nan"), "--credit-coef"),
+        (("--credit-coef", "nan"), "coef"),
     ],
 )
 def test_bad_options(dca: Dca, arguments: tuple[str, ...], named: str) -> None:
