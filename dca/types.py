@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final
 
 from dca.errors import InputError, LedgerError, ReviewError, SchemeError
@@ -88,7 +87,7 @@ class Transcript:
     reward: float
     id: str = ""
     reference: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:

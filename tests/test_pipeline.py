@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 from collections.abc import Sequence
@@ -256,6 +257,12 @@ def test_every_row_balances(texts: list[tuple[str, float]], in_flight: int) -> N
     for assignment in done:
         assert "".join(s.text for s in assignment.steps) == assignment.transcript.completion
         assert balances(assignment.credits.values, assignment.credits.unassigned, assignment.transcript.reward)
+
+
+def test_records_can_be_pickled() -> None:
+    """Assignments travel between processes, as trainers and loaders need."""
+    done = assign_credit(line("a"), ScriptedReviewer(opinion))
+    assert pickle.loads(pickle.dumps(done)) == done
 
 
 def test_nonsense_sizes_are_refused() -> None:
