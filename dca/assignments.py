@@ -157,19 +157,24 @@ class LineWriter:
 
     Args:
         path: Where to write; a device such as /dev/stdout will do.
-        resume: Go on after the last whole line of a file that is there; otherwise start anew.
+        resume: Go on after the last whole line of a file that is there. Otherwise the first line replaces what the
+            file held; until there is one, nothing is lost.
     """
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
-        self._file = path.open("r+b" if resume else "wb", buffering=0)
+        self._file = path.open("r+b" if resume else "ab", buffering=0)
         self._regular = path.is_file()
         self._good = _end_of_last_line(self._file) if resume else 0
+        self._fresh = not resume
         if resume:
             self._drop_rest()
 
     def write(self, line: bytes) -> None:
         """Append one line; a write that fails leaves no part of the line behind."""
         rest = memoryview(line)
+        if self._fresh:
+            self._drop_rest()
+            self._fresh = False
         try:
             while rest:
                 rest = rest[self._file.write(rest) or 0 :]

@@ -172,7 +172,8 @@ def ask_all(reviewer: Reviewer, rows: list[tuple[Transcript, tuple[Step, ...]]])
     except RunError:
         raise
     except Exception as error:  # what the failed request cost is counted once, on the first row
-        answers = (error, *(type(error)(str(error)) if isinstance(error, ReviewError) else error for _ in rows[1:]))
+        others = error.charged(NO_USAGE) if isinstance(error, ReviewError) else error
+        answers = (error, *[others] * (len(rows) - 1))
     return [
         _verdict(reviewer, t, steps, partial(_reveal, answer))
         for (t, steps), answer in zip(rows, answers, strict=True)

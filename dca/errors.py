@@ -21,6 +21,8 @@ Each message says what was expected, what came, and what to do.
 
 from __future__ import annotations
 
+from typing import Self
+
 from dca.usage import NO_USAGE, Usage
 
 
@@ -50,6 +52,13 @@ class ReviewError(DCAError, ValueError):
     def __init__(self, message: str, *, usage: Usage = NO_USAGE) -> None:
         super().__init__(message)
         self.usage = usage
+
+    def charged(self, usage: Usage) -> Self:
+        """The same failure with another cost: where several rows or callers share one, each has its own part."""
+        echo = type(self).__new__(type(self), *self.args)  # a subclass may want other arguments than a message
+        echo.__dict__.update(self.__dict__)
+        echo.usage, echo.__cause__ = usage, self
+        return echo
 
 
 class ReplyError(ReviewError):

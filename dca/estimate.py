@@ -152,15 +152,15 @@ def shapes(single: LLMReviewer, grouped: LLMReviewer, rows: list[Sheet]) -> Mapp
         grouped: The same with several rollouts of one prompt a request.
         rows: The rollouts.
     """
-    alone = list(loads(single, rows))
-    steps = [len(cut) for _, cut in rows]
-    prose = [replace(load, reply=count_tokens(_SENTENCE) * k) for load, k in zip(alone, steps, strict=True)]
-    verdict = count_tokens(_SENTENCE) + 12
-    each = [
-        replace(load, reply=verdict, rollouts=int(call == 0))
-        for load, k in zip(alone, steps, strict=True)
-        for call in range(k)
-    ]
+    sentence = count_tokens(_SENTENCE)
+    alone, prose, each = list[Load](), list[Load](), list[Load]()
+    for row in rows:
+        steps = len(row[1])
+        for load in loads(single, [row]):  # one for each vote; none where the policy wrote nothing
+            alone.append(load)
+            prose.append(replace(load, reply=sentence * steps))
+            each.append(replace(load, reply=sentence + 12))
+            each.extend([replace(each[-1], rollouts=0)] * (steps - 1))
     together = list(loads(grouped, rows))
     return {
         "a call a step": forecast(each, cached=False),

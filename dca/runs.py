@@ -104,7 +104,8 @@ def check(source: Source, refused: Path) -> Checked:
     Raises:
         InputError: The first thing that is wrong, naming file, line and field.
     """
-    refused.unlink(missing_ok=True)
+    if source.skip_bad:
+        refused.unlink(missing_ok=True)
     bad = 0
 
     def keep(record: BadRecord) -> None:

@@ -203,6 +203,19 @@ def test_without_a_key_nothing_is_written(dca: Dca, monkeypatch: pytest.MonkeyPa
     assert not Path("out.jsonl").exists()
 
 
+def test_overwrite_keeps_the_old_file_until_there_is_a_new_row(
+    dca: Dca, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """--overwrite replaces what was there with the first new row, and not with nothing."""
+    test_without_a_key_nothing_is_written(dca, monkeypatch, tmp_path)
+    assert dca("review", "in.jsonl", "-o", "out.jsonl").status == 0
+    before = Path("out.jsonl").read_bytes()
+    assert dca("review", "in.jsonl", "-o", "out.jsonl", "--overwrite", "--reviewer", "anthropic").status == 1
+    assert Path("out.jsonl").read_bytes() == before
+    assert dca("review", "in.jsonl", "-o", "out.jsonl", "--overwrite", "--limit", "1").status == 0
+    assert len(lines("out.jsonl")) == 1
+
+
 def test_a_run_in_which_most_reviews_failed_is_no_success(review: Review) -> None:
     """Rows that fell back are written with their reasons; past the allowed rate the exit status says so."""
     with Server(error(400, "no such thing")) as server:
@@ -330,6 +343,21 @@ def test_estimate(dca: Dca) -> None:
     for said in ("a call a step", "one pass, prose", "one pass, sparse", "8 rollouts a request", "no price", "$0.00"):
         assert said in ran.out, said
     assert "2 rollouts" in ran.err
+
+
+def test_estimate_counts_every_vote(dca: Dca) -> None:
+    """Three votes cost three times as much; a rollout in which the policy wrote nothing costs nothing."""
+    write("in.jsonl", RIGHT)
+    tool = [{"role": "tool", "content": "4"}, {"role": "assistant", "content": " "}, {"role": "tool", "content": "5"}]
+    write("tools.jsonl", RIGHT, {**RIGHT, "completion": [{"role": "assistant", "content": "1 + 1 = 2"}, *tool]})
+    out = {}
+    for votes in ("1", "3"):
+        ran = dca("estimate", "in.jsonl", "--votes", votes, "--model", "claude-sonnet-5-5")
+        assert ran.status == 0, ran.err
+        row = next(row for row in ran.out.splitlines() if "one pass, sparse" in row)
+        out[votes] = int(row.split("│")[2].replace(",", ""))
+    assert out["3"] == 3 * out["1"]
+    assert dca("estimate", "tools.jsonl").status == 0
 
 
 def test_doctor(dca: Dca, review: Review) -> None:

@@ -248,6 +248,25 @@ def test_rollouts_of_one_prompt_share_a_request(in_flight: int) -> None:
     assert Usage.total(d.usage for d in done[4:]) == PAID
 
 
+class Odd(ReviewError):
+    """A failure of a reviewer's own, which takes more than a message to make."""
+
+    def __init__(self, code: int, where: str) -> None:
+        super().__init__(f"{where}: {code}", usage=PAID)
+
+
+def test_a_lost_group_may_fail_in_its_own_way() -> None:
+    """An error class of a reviewer's own is passed on to every row, and its cost counted once."""
+
+    class Broken(Together):
+        def review_group(self, rows: Sequence[tuple[Transcript, tuple[Step, ...]]]) -> list[Review | Exception]:
+            raise Odd(7, "shelf")
+
+    done = list(assign_many([line(str(k)) for k in range(3)], Broken()))
+    assert [d.fallback for d in done] == ["Odd: shelf: 7"] * 3
+    assert Usage.total(d.usage for d in done) == PAID
+
+
 @given(st.lists(st.tuples(st.text(max_size=30), st.sampled_from((0.0, 1.0, -2.5))), max_size=12), st.integers(1, 4))
 def test_every_row_balances(texts: list[tuple[str, float]], in_flight: int) -> None:
     """Law 3 through the whole spine: any completion, empty ones too, gives a balanced row."""

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from dca.backends.encoding import decode_reply, encode_reply
 from dca.backends.flight import SingleFlight
@@ -52,7 +52,22 @@ class StoreStats:
     bytes: int
 
 
-class SqliteStore:
+class _Closes:
+    """Closed at the end of a ``with`` block."""
+
+    def close(self) -> None:
+        """Let go of what is held open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class SqliteStore(_Closes):
     """Replies in one SQLite file, shared by any threads, and by several processes of one machine.
 
     Threads that ask the same at the same time send one request. Two processes may send two; one is kept, and both
@@ -110,14 +125,6 @@ class SqliteStore:
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._disconnect()
 
-    def __enter__(self) -> SqliteStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __reduce__(self) -> tuple[Any, ...]:
         return SqliteStore, (self._path,)
 
@@ -159,7 +166,7 @@ class SqliteStore:
             self._connection = None
 
 
-class MemoryStore:
+class MemoryStore(_Closes):
     """Replies in memory, for one process and one run: what `--cache none` leaves."""
 
     def __init__(self) -> None:
@@ -178,14 +185,6 @@ class MemoryStore:
     def close(self) -> None:
         """Forget everything."""
         self._replies.clear()
-
-    def __enter__(self) -> MemoryStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MemoryStore, ()

@@ -5,7 +5,6 @@ This module knows keys and callables; it does not know what is asked, or where a
 
 from __future__ import annotations
 
-import copy
 import os
 import threading
 import weakref
@@ -78,13 +77,7 @@ def _wait(flight: Future[Reply]) -> Reply:
     try:
         return reused(flight.result())
     except ReviewError as error:
-        raise _free_of_charge(error) from error
-
-
-def _free_of_charge(error: ReviewError) -> ReviewError:
-    echo = copy.copy(error)
-    echo.usage = NO_USAGE
-    return echo
+        raise error.charged(NO_USAGE) from error
 
 
 _ALL: weakref.WeakSet[SingleFlight] = weakref.WeakSet()

@@ -36,7 +36,7 @@ def estimate(
     """Forecast tokens and dollars of a review by a language model; sends nothing.
 
     Compares the ways of asking, with and without the provider's prompt cache. Tokens are estimated to within about
-    a tenth; what a reply takes is an assumption (a third of the steps listed, no thinking unless --effort says so).
+    a tenth; what a reply takes is an assumption (30 % of the steps listed, no thinking unless --effort says so).
 
     `dca estimate runs.jsonl --model claude-haiku-5-5`
     """

@@ -91,6 +91,7 @@ def review(
     `dca review gsm8k.jsonl --prompt-field question --completion-field model.solution --reward-field model.is_correct
     -o out.jsonl`
     """
+    o.refuse_to_replace(out, resume=resume, overwrite=overwrite)
     fields = Fields(prompt_field, completion_field, reward_field, id_field, reference_field)
     chosen = o.source(inputs, fields=fields, reward=reward, grade=grade, limit=limit, skip_bad=skip_bad)
     rule = config.SchemeChoice(scheme, credit_coef, sign_preserving, withhold)
@@ -121,7 +122,6 @@ def review(
             max_in_flight=max_in_flight if opened.waits else 1,
             max_fallback_rate=max_fallback_rate,
         )
-        o.refuse_to_replace(out, resume=resume, overwrite=overwrite)
         run(out, chosen, judging, opened, resume=resume and out.exists())
     page = out.with_suffix(".html")
     typer.echo(f"next: dca show {out}   dca report {out} -o {page}   dca whatif {out} --credit-coef 0.25", err=True)
@@ -142,7 +142,8 @@ def run(out: Path, source: Source, judging: Judging, opened: Opened, *, resume: 
 
 def _check(out: Path, source: Source) -> Checked:
     """Read the whole input before anything is spent."""
-    refused = out.with_name(out.name + ".bad.jsonl")
+    device = out.exists() and not out.is_file()
+    refused = Path(f"{out.name if device else out}.bad.jsonl")  # beside OUT, but not among the devices
     checked = check(source, refused)
     if checked.bad:
         typer.echo(f"{checked.bad} records cannot be used: see {refused}", err=True)

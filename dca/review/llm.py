@@ -6,7 +6,6 @@ neither: no provider, no file, no price. It starts no thread; votes are asked fo
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
@@ -211,9 +210,7 @@ class LLMReviewer:
         """The result with who said it and what it cost."""
         if isinstance(result, Review):
             return replace(result, reviewer=self.identity, usage=usage, trace=trace)
-        error = copy.copy(result)  # several rows may hold the same error, and each has its own share of the cost
-        error.usage, error.__cause__ = usage, result
-        return error
+        return result.charged(usage)  # several rows may hold the same error, and each has its own share of the cost
 
     def _trace(self, request: Request, answers: Sequence[_Answer]) -> tuple[tuple[str, str], ...]:
         """What was sent, and each accepted reply."""

@@ -5,7 +5,6 @@ A vote that failed is withheld, not counted as zero. This module knows nothing o
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -61,9 +60,8 @@ def combine(votes: Sequence[Review | ReviewError]) -> Review | ReviewError:
 
 def _failed(failures: Sequence[ReviewError], votes: int) -> ReviewError:
     """An error of the first failure's kind that says how many failed."""
-    error = copy.copy(failures[0])
+    error = failures[0].charged(failures[0].usage)
     error.args = (f"{len(failures)} of {votes} votes failed, more than half; the first: {failures[0]}",)
-    error.__cause__ = failures[0]
     return error
 
 

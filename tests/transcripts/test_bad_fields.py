@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from transcripts.complaints import complaint
 
-from dca.errors import InputError
-from dca.transcripts.fields import Fields, to_transcript
-from dca.transcripts.place import Located
+from dca.transcripts.fields import Fields
 
 ROW: dict[str, Any] = {"prompt": "2+2?", "completion": "4", "reward": 1}
 CHAT = [
@@ -16,18 +15,6 @@ CHAT = [
     {"role": "user", "content": "2+2?"},
     {"role": "assistant", "content": "4"},
 ]
-
-
-def located(record: dict[str, Any]) -> Located:
-    return Located("runs/a.jsonl", 7, record)
-
-
-def complaint(record: dict[str, Any], fields: Fields | None = None, **options: Any) -> str:
-    with pytest.raises(InputError) as caught:
-        to_transcript(located(record), fields or Fields(), **options)
-    assert str(caught.value).isprintable()
-    assert str(caught.value).startswith("runs/a.jsonl:7: ")
-    return str(caught.value).removeprefix("runs/a.jsonl:7: ")
 
 
 OUTCOME = "; give the outcome as a number"

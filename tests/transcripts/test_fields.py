@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transcripts.complaints import complaint, located
 
 from dca.errors import InputError
 from dca.transcripts.fields import ABSENT, Fields, lookup, number, read_transcripts, to_transcript
-from dca.transcripts.place import BadRecord, Located
+from dca.transcripts.place import BadRecord
 from dca.types import Span
 
 ROW: dict[str, Any] = {"prompt": "2+2?", "completion": "4", "reward": 1}
@@ -23,18 +24,6 @@ CHAT = [
     {"role": "assistant", "content": "4"},
 ]
 LOG: dict[str, Any] = {"step": "20", "prompt": "2+2?", "completion": "4", "accuracy": 1.0, "advantage": 0.5}
-
-
-def located(record: dict[str, Any]) -> Located:
-    return Located("runs/a.jsonl", 7, record)
-
-
-def complaint(record: dict[str, Any], fields: Fields | None = None, **options: Any) -> str:
-    with pytest.raises(InputError) as caught:
-        to_transcript(located(record), fields or Fields(), **options)
-    assert str(caught.value).isprintable()
-    assert str(caught.value).startswith("runs/a.jsonl:7: ")
-    return str(caught.value).removeprefix("runs/a.jsonl:7: ")
 
 
 def test_the_plain_case() -> None:
