@@ -152,6 +152,14 @@ def to_line(record: Mapping[str, Any]) -> bytes:
         return json.dumps(record, allow_nan=False).encode() + b"\n"
 
 
+def is_stream(path: Path) -> bool:
+    """Whether a path names a pipe, a device or one of this process's own outputs: never cut, replaced or removed.
+
+    A redirected /dev/stdout looks like the file behind it, and is one all the same.
+    """
+    return path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 class LineWriter:
     """Appends whole lines to a file, unbuffered: what is on disk is valid lines, and after a kill one cut-off line.
 
@@ -163,7 +171,7 @@ class LineWriter:
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self._file = path.open("r+b" if resume else "ab", buffering=0)
-        self._regular = path.is_file()
+        self._regular = not is_stream(path)
         self._good = _end_of_last_line(self._file) if resume else 0
         self._fresh = not resume
         if resume:
@@ -197,7 +205,7 @@ class LineWriter:
 @contextmanager
 def whole_file(path: Path) -> Iterator[LineWriter]:
     """A writer whose file appears under its name when the block has ended well, and not at all otherwise."""
-    partial = path.with_name(f".{path.name}.partial") if not path.exists() or path.is_file() else path
+    partial = path if is_stream(path) else path.with_name(f".{path.name}.partial")
     writer = LineWriter(partial)
     try:
         yield writer

@@ -17,7 +17,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from dca.assignments import LineWriter, read_assignments, to_line, to_record
+from dca.assignments import LineWriter, is_stream, read_assignments, to_line, to_record
 from dca.dispatch import name_of, signature
 from dca.errors import FallbackRateError, InputError, PendingReply
 from dca.pipeline import Progress, assign_many, check_measure
@@ -181,7 +181,7 @@ def review_to(
                 on_progress(last)
     finally:
         writer.close()
-        if path.is_file() and path.stat().st_size == 0:
+        if not is_stream(path) and not path.is_symlink() and path.stat().st_size == 0:
             path.unlink()  # a run that never got to its first row leaves nothing
     if judging.max_fallback_rate is not None and last.fallback_rate > judging.max_fallback_rate:
         raise FallbackRateError(f"{last.fallbacks} of {last.done} reviews failed; the last reason: {reason}")
@@ -202,7 +202,7 @@ def awaited(source: Source, judging: Judging) -> int:
 
 def done_rows(path: Path) -> int:
     """How many rows a file holds; its last line may be cut off, and there may be no file yet."""
-    if not path.is_file():
+    if is_stream(path) or not path.is_file():
         return 0
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

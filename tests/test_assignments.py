@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,25 @@ def test_a_cut_off_line_is_dropped_when_going_on(tmp_path: Path, rest: bytes) ->
     writer.write(b"three\n")
     writer.close()
     assert path.read_bytes() == b"one\ntwo\nthree\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="this system has no /dev/stdout")
+def test_a_redirected_output_is_no_file_of_ours(tmp_path: Path) -> None:
+    """What `>> file` already held stays, and /dev/stdout is neither replaced nor removed, whatever goes wrong."""
+    log = tmp_path / "log"
+    log.write_bytes(b"before\n")
+    code = (
+        "from pathlib import Path\n"
+        "from dca.assignments import LineWriter, whole_file\n"
+        "out = Path('/dev/stdout')\n"
+        "writer = LineWriter(out); writer.write(b'one\\n'); writer.close()\n"
+        "with whole_file(out) as writer: writer.write(b'two\\n')\n"
+        "with whole_file(out) as writer: raise SystemExit(3)\n"
+    )
+    with log.open("ab") as file:
+        assert subprocess.run([sys.executable, "-c", code], stdout=file, check=False).returncode == 3
+    assert log.read_bytes() == b"before\none\ntwo\n"
+    assert Path("/dev/stdout").is_symlink()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full to stand for a full disk")

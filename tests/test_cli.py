@@ -146,6 +146,10 @@ def test_standard_input_and_output(dca: Dca, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["id"] == "jars"
+    ran = dca("review", write("in.jsonl", RIGHT), "-o", "-")
+    assert json.loads(ran.out)["id"] == "jars"
+    assert "next:" not in ran.err
+    assert os.listdir() == ["in.jsonl"]
 
 
 BAD = [

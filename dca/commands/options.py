@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from dca import config
+from dca.assignments import is_stream
 from dca.errors import InputError
 from dca.runs import Source
 from dca.transcripts.fields import Fields
@@ -124,7 +125,7 @@ def source(
 
 def refuse_to_replace(out: Path, *, resume: bool, overwrite: bool) -> None:
     """Reviews may have been paid for: an existing file is gone on with, or replaced on request."""
-    if out.is_file() and out.stat().st_size and not (resume or overwrite):
+    if not is_stream(out) and out.is_file() and out.stat().st_size and not (resume or overwrite):
         raise InputError(f"{out}: there already; --resume goes on with it, --overwrite replaces it")
 
 

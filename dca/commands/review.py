@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from dca import config
+from dca.assignments import is_stream
 from dca.commands import options as o
 from dca.errors import RunError
 from dca.pipeline import Progress
@@ -23,7 +24,9 @@ STOPPED = 130
 
 def review(
     inputs: o.Inputs,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the assignments go, one JSON object a line.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where the assignments go, one JSON object a line; `-` is stdout.")
+    ],
     reviewer: Annotated[
         str, typer.Option(help=f"Who judges: {', '.join(NAMES)}.", rich_help_panel=o.CREDIT)
     ] = "arithmetic",
@@ -91,6 +94,7 @@ def review(
     `dca review gsm8k.jsonl --prompt-field question --completion-field model.solution --reward-field model.is_correct
     -o out.jsonl`
     """
+    out = Path("/dev/stdout") if str(out) == "-" else out
     o.refuse_to_replace(out, resume=resume, overwrite=overwrite)
     fields = Fields(prompt_field, completion_field, reward_field, id_field, reference_field)
     chosen = o.source(inputs, fields=fields, reward=reward, grade=grade, limit=limit, skip_bad=skip_bad)
@@ -122,7 +126,9 @@ def review(
             max_in_flight=max_in_flight if opened.waits else 1,
             max_fallback_rate=max_fallback_rate,
         )
-        run(out, chosen, judging, opened, resume=resume and out.exists())
+        run(out, chosen, judging, opened, resume=resume and not is_stream(out) and out.exists())
+    if is_stream(out):
+        return
     page = out.with_suffix(".html")
     typer.echo(f"next: dca show {out}   dca report {out} -o {page}   dca whatif {out} --credit-coef 0.25", err=True)
 
@@ -142,8 +148,7 @@ def run(out: Path, source: Source, judging: Judging, opened: Opened, *, resume: 
 
 def _check(out: Path, source: Source) -> Checked:
     """Read the whole input before anything is spent."""
-    device = out.exists() and not out.is_file()
-    refused = Path(f"{out.name if device else out}.bad.jsonl")  # beside OUT, but not among the devices
+    refused = Path(f"{out.name if is_stream(out) else out}.bad.jsonl")  # beside OUT, but not among the devices
     checked = check(source, refused)
     if checked.bad:
         typer.echo(f"{checked.bad} records cannot be used: see {refused}", err=True)
@@ -170,7 +175,7 @@ def _with_bar(out: Path, source: Source, judging: Judging, *, total: int, resume
         with run_bar(total=total, done=done_rows(out) if resume else 0) as bar:
             return review_to(out, source, judging, resume=resume, on_progress=bar)
     except RunError:
-        if out.is_file() and done_rows(out) < total:
+        if not is_stream(out) and 0 < done_rows(out) < total:
             typer.echo(f"{out} holds {done_rows(out)} of {total} rows; --resume goes on with it.", err=True)
         raise
     except KeyboardInterrupt:
