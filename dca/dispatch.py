@@ -57,7 +57,7 @@ def in_turn(
     """Cut and judge rows in order, up to `max_in_flight` requests at a time, each distinct row once."""
     waiting: deque[tuple[Transcript, Future[Verdict], bool]] = deque()
     with _pool(max_in_flight) as submit:
-        desk = _Desk(reviewer, segmenter, submit, remaining)
+        desk = Desk(reviewer, segmenter, submit, remaining)
         room = desk.group_size * (1 if max_in_flight == 1 else _AHEAD * max_in_flight)
         for transcript in transcripts:
             waiting.append((transcript, *desk.take(transcript)))
@@ -67,7 +67,7 @@ def in_turn(
             yield _collect(*waiting.popleft(), desk)
 
 
-class _Desk:
+class Desk:
     """Where rows go to be asked about: grouped by prompt where the reviewer takes groups, each distinct row once."""
 
     def __init__(
@@ -123,16 +123,39 @@ class _Desk:
                     answer.set_exception(error)
 
 
-def _collect(transcript: Transcript, answer: Future[Verdict], again: bool, desk: _Desk) -> tuple[Transcript, Verdict]:
+def _collect(transcript: Transcript, answer: Future[Verdict], again: bool, desk: Desk) -> tuple[Transcript, Verdict]:
     """Wait for one row's verdict, until the deadline."""
     if not answer.done():
         desk.send()
+    return transcript, awaited(transcript, answer, again, desk)
+
+
+def awaited(transcript: Transcript, answer: Future[Verdict], again: bool, desk: Desk) -> Verdict:
+    """The verdict on a row that was sent off, waited for until the deadline at most."""
     left = desk.remaining()
     try:
         verdict = answer.result(timeout=None if left is None else max(0.0, left))
     except FutureTimeout:
-        return transcript, desk.late(transcript)
-    return transcript, replace(verdict, usage=Usage(reused=1)) if again else verdict
+        return desk.late(transcript)
+    return replace(verdict, usage=Usage(reused=1)) if again else verdict
+
+
+@contextmanager
+def opened(
+    reviewer: Reviewer, segmenter: Segmenter, max_in_flight: int, remaining: Callable[[], float | None]
+) -> Iterator[Desk]:
+    """A desk that takes rows inside the block; what it was given goes on being answered after it.
+
+    With `max_in_flight` 1 rows are answered in the calling thread, as they are sent.
+    """
+    pool = ThreadPoolExecutor(max_in_flight, thread_name_prefix="dca-review") if max_in_flight > 1 else None
+    try:
+        desk = Desk(reviewer, segmenter, pool.submit if pool else lambda task: task(), remaining)
+        yield desk
+        desk.send()
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=False)
 
 
 def _row_key(transcript: Transcript) -> bytes:

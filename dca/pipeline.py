@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from dca.credit.schemes import Share, uniform, verification_mask
 from dca.credit.segment import segment
-from dca.dispatch import Verdict, ask_all, in_turn, name_of
+from dca.dispatch import Desk, Verdict, ask_all, awaited, in_turn, name_of, opened
 from dca.errors import FallbackRateError, SchemeError
 from dca.protocols import Detector, Reviewer, Scheme, Segmenter
 from dca.types import Assignment, Detection, Row, Transcript
@@ -125,6 +126,75 @@ def assign_many(
             on_progress(progress)
         yield assignment
         guard.saw(assignment.fallback)
+
+
+class Ahead:
+    """Reviews on their way: one assignment for each transcript, had when it is needed and not before.
+
+    Nothing here waits until `result` is called, and that waits until the deadline at most.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[tuple[Transcript, Future[Verdict], bool]],
+        desk: Desk,
+        scheme: Scheme,
+        detector: Detector | None,
+    ) -> None:
+        self._rows, self._desk, self._scheme, self._detector = rows, desk, scheme, detector
+        self._settled: dict[int, Assignment] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def done(self, row: int) -> bool:
+        """Whether `result` would return at once."""
+        return row in self._settled or self._rows[row][1].done()
+
+    def result(self, row: int) -> Assignment:
+        """The assignment of one row; what the deadline cut off is a fallback.
+
+        Raises:
+            RunError: The run must stop; see `assign_credit`.
+        """
+        if row not in self._settled:
+            transcript, answer, again = self._rows[row]
+            verdict = awaited(transcript, answer, again, self._desk)
+            self._settled[row] = _settle(transcript, verdict, self._scheme, self._detector)
+        return self._settled[row]
+
+
+def assign_ahead(
+    transcripts: Iterable[Transcript],
+    reviewer: Reviewer,
+    *,
+    scheme: Scheme | None = None,
+    detector: Detector | None = None,
+    segmenter: Segmenter = segment,
+    max_in_flight: int = 1,
+    deadline: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Ahead:
+    """Begin to review some transcripts and return at once; the assignments are collected later, in any order.
+
+    Other work then hides the reviewer's latency. The arguments are those of `assign_many`; with `max_in_flight` 1
+    all reviews are done, in the calling thread, before this returns.
+
+    Returns:
+        As many pending assignments as there were transcripts.
+
+    Raises:
+        SchemeError: As `assign_credit`.
+        ValueError: `max_in_flight` is below 1.
+    """
+    if max_in_flight < 1:
+        raise ValueError(f"max_in_flight must be at least 1, got {max_in_flight}")
+    scheme = scheme if scheme is not None else Share()
+    check_measure(reviewer, scheme)
+    ends = None if deadline is None else clock() + deadline
+    with opened(reviewer, segmenter, max_in_flight, lambda: None if ends is None else ends - clock()) as desk:
+        rows = [(transcript, *desk.take(transcript)) for transcript in transcripts]
+    return Ahead(rows, desk, scheme, detector)
 
 
 def check_measure(reviewer: Reviewer, scheme: Scheme) -> None:
