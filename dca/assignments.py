@@ -18,6 +18,7 @@ from typing import Any, Final
 from dca.credit.schemes import uniform
 from dca.errors import DCAError, InputError
 from dca.protocols import Scheme
+from dca.transcripts.folder import read_folder
 from dca.transcripts.records import read_records
 from dca.types import POLICY, Assignment, Finding, Review, Row, balances
 
@@ -51,7 +52,11 @@ def to_record(assignment: Assignment, *, options: Mapping[str, Any] | None = Non
         "reference": transcript.reference,
         "steps": [
             {
-                **dataclasses.asdict(step),
+                "index": step.index,
+                "start": step.start,
+                "stop": step.stop,
+                "text": step.text,
+                "author": step.author,
                 "score": score,
                 "label": label,
                 "credit": credit,
@@ -115,12 +120,16 @@ def recompute(record: Mapping[str, Any], scheme: Scheme, *, name: str, options: 
 
 
 def read_assignments(path: str) -> Iterator[dict[str, Any]]:
-    """The lines of a file that `dca review` wrote, checked: fields present, ledger balanced.
+    """The lines that `dca review` or a training run wrote, checked: fields present, ledger balanced.
+
+    Args:
+        path: A file, ``-`` for standard input, or the folder a training run logs to; see
+            `dca.transcripts.folder.read_folder`.
 
     Raises:
         InputError: Names file, line and field.
     """
-    for located in read_records(path):
+    for located in read_folder(Path(path)) if Path(path).is_dir() else read_records(path):
         where = f"{located.source}:{located.line}"
         record = located.value
         missing = [field for field in _NEEDED if field not in record]

@@ -188,3 +188,14 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
         writer.write(b"split\n")
     writer.close()
     assert path.read_bytes() == b"whole\n"
+
+
+def test_a_folder_reads_as_one_log(tmp_path: Path) -> None:
+    """The folder of a training run gives every rank's lines by step, checked as those of a file are."""
+    for rank in range(2):
+        lines = [to_line({**record(), "id": f"{step}/{rank}", "train_step": step}) for step in range(2)]
+        (tmp_path / f"assignments-rank{rank}.jsonl").write_bytes(b"".join(lines) + b'{"cut')
+    assert [row["id"] for row in read_assignments(str(tmp_path))] == ["0/0", "0/1", "1/0", "1/1"]
+    (tmp_path / "assignments-rank2.jsonl").write_bytes(to_line({**record(), "reward": 2.0}))
+    with pytest.raises(InputError, match=r"assignments-rank2.jsonl:1: steps: the credits do not add up"):
+        list(read_assignments(str(tmp_path)))

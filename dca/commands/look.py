@@ -92,5 +92,13 @@ def report(
     """
     from dca.report.page import write_page
 
-    write_page(read_assignments(file), out, title=title or Path(file).stem, source=Path(file).name)
+    write_page(read_assignments(file), out, title=title or _title(Path(file)), source=Path(file).name)
     typer.echo(f"{out} ({out.stat().st_size / 1e6:.1f} MB); open it in any browser", err=True)
+
+
+def _title(source: Path) -> str:
+    """What a page is called unless told: after the file, or after the run that logs to the folder ``dca``."""
+    if not source.is_dir():
+        return source.stem
+    folder = source.resolve()
+    return folder.parent.name if folder.name == "dca" else folder.name

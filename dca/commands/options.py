@@ -31,7 +31,12 @@ Inputs = Annotated[
         help="JSONL, a JSON array, Parquet or a TRL completion log, gzipped or not; `-` is standard input."
     ),
 ]
-Reviewed = Annotated[str, typer.Argument(help="A file that `dca review` wrote; `-` is standard input.")]
+Reviewed = Annotated[
+    str,
+    typer.Argument(
+        help="A file that `dca review` wrote, or the folder a training run logs to; `-` is standard input."
+    ),
+]
 
 PromptField = Annotated[
     str, typer.Option(help="Dotted path, as in `175b.solution` or `choices.0.text`.", rich_help_panel=FIELDS)

@@ -42,6 +42,7 @@ def byte_tokenizer(vocab_size: int = 400) -> PreTrainedTokenizerFast:
         additional_special_tokens=list(SPECIAL[2:]),
         chat_template=CHAT_TEMPLATE,
         padding_side="left",
+        model_input_names=["input_ids", "attention_mask"],  # transformers 4 would hand token types to the model
     )
 
 
