@@ -12,10 +12,15 @@ from typing import Annotated
 import typer
 
 from dca import __version__
+from dca.commands.bench import bench
+from dca.commands.cases import cases
 from dca.commands.cost import estimate
 from dca.commands.demo import demo
+from dca.commands.diff import diff
 from dca.commands.doctor import doctor
+from dca.commands.export import export
 from dca.commands.look import report, show, whatif
+from dca.commands.prompts import prompts
 from dca.commands.review import STOPPED, review
 from dca.errors import DCAError, InputError, SchemeError
 
@@ -28,8 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (review, show, report, whatif, estimate, doctor, demo):
+for command in (review, show, report, whatif, diff, export, estimate, doctor, demo):
     app.command()(command)
+app.add_typer(prompts, name="prompts")
+app.add_typer(cases, name="cases")
+app.add_typer(bench, name="bench")
 
 
 def _version(asked: bool) -> None:

@@ -44,10 +44,10 @@ def render_page(records: Iterable[Mapping[str, Any]], *, title: str, source: str
     """
     digests = [digest(record) for record in records]
     total = overview(digests)
-    style, script = _assets(STYLES), f'"use strict";\n(() => {{\n{_assets(SCRIPTS)}}})();\n'
+    style, script = assets(STYLES), f'"use strict";\n(() => {{\n{assets(SCRIPTS)}}})();\n'
     return (
-        _environment()
-        .from_string(_assets((TEMPLATE,)))
+        environment()
+        .from_string(assets((TEMPLATE,)))
         .render(
             title=visible(title),
             source=visible(source),
@@ -70,7 +70,15 @@ def write_page(records: Iterable[Mapping[str, Any]], path: str | Path, *, title:
         InputError: A record is not what the contract promises.
         OSError: The file cannot be written.
     """
-    html = render_page(records, title=title, source=source)
+    write_text(path, render_page(records, title=title, source=source))
+
+
+def write_text(path: str | Path, html: str) -> None:
+    """Write a page whole or not at all.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():  # a pipe or a device is written to, never replaced
         target.write_text(html, encoding="utf-8", newline="\n")
@@ -170,11 +178,12 @@ def _short(value: float, digits: int) -> float | int:
     return int(number) if number == int(number) else number
 
 
-def _assets(names: Iterable[str]) -> str:
+def assets(names: Iterable[str]) -> str:
+    """The files beside this one, joined."""
     return "".join((resources.files("dca.report") / name).read_text(encoding="utf-8") for name in names)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Jinja with escaping on; only the two hashed blocks and the escaped JSON are marked safe in the template."""
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.filters.update(signed=signed, plain=plain, compact=compact, visible=visible)

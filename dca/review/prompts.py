@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*/v[0-9]+")
 _HEADER: Final = re.compile(r"<!-- measure: (\w+) -->\n")
 _USER: Final = "\n<!-- user -->\n"
 _SLOT: Final = re.compile(r"\{\{([^{}]*)\}\}")
+_SECTION: Final = re.compile(r"\{\{#(\w+)\}\}(.*?)\{\{/\1\}\}", re.DOTALL)
+_NOTHING: Final = frozenset({"null", "{}", "[]", '""'})
 
 # Unicode's default-ignorable code points (zero-width, bidi controls, fillers, variation selectors, tags) and the
 # interlinear marks: they show nothing, so text made of them can only hide something from a person.
@@ -71,6 +73,8 @@ class Prompt:
     def fill(self, values: Mapping[str, str]) -> str:
         """The question, each slot replaced once; what is put in is not looked at again.
 
+        ``{{#reference}} ... {{/reference}}`` is left out where the slot holds nothing (null, or empty).
+
         Raises:
             InputError: A slot of the template has no value.
         """
@@ -81,7 +85,25 @@ class Prompt:
                 raise InputError(f"prompt {self.name}: the slot {match[0]} has no value; give one for {name!r}")
             return values[name]
 
-        return _SLOT.sub(value, self.user)
+        return _SLOT.sub(value, self._with_sections(self.shown(values)))
+
+    @property
+    def sections(self) -> frozenset[str]:
+        """The slots that decide whether a part of the template is there."""
+        return frozenset(match[1] for match in _SECTION.finditer(self.user))
+
+    def shown(self, values: Mapping[str, str]) -> frozenset[str]:
+        """The sections whose slot holds something."""
+        return frozenset(name for name in self.sections if values.get(name, "null") not in _NOTHING)
+
+    def pattern(self, shown: Collection[str]) -> tuple[tuple[str, ...], re.Pattern[str]]:
+        """The slots of the template with these sections, in order, and a pattern that finds what filled them."""
+        pieces = _SLOT.split(self._with_sections(shown))  # text, slot, text, slot, ..., text
+        spelled = "(.*?)".join(re.escape(piece) for piece in pieces[::2])
+        return tuple(name.strip() for name in pieces[1::2]), re.compile(spelled, re.DOTALL)
+
+    def _with_sections(self, shown: Collection[str]) -> str:
+        return _SECTION.sub(lambda match: match[2] if match[1] in shown else "", self.user)
 
 
 def load_prompt(name: str | Path) -> Prompt:
@@ -131,12 +153,18 @@ def _parts(name: str, text: str) -> tuple[str, str, str]:
         raise InputError(f"prompt {name}: expected a rubric, then the line {_USER.strip()}, then the question")
     if stray := _SLOT.search(system):
         raise InputError(f"prompt {name}: the rubric is constant; move the slot {stray[0]} below {_USER.strip()}")
-    slots = {slot.strip() for slot in _SLOT.findall(user)}
+    slots = {slot.strip() for slot in _SLOT.findall(_SECTION.sub(_always, user))}
     if unknown := sorted(slots - SLOTS):
         raise InputError(f"prompt {name}: unknown slot {unknown[0]!r}; there are {', '.join(sorted(SLOTS))}")
-    if missing := sorted(REQUIRED_SLOTS - slots):
+    always = {slot.strip() for slot in _SLOT.findall(_SECTION.sub("", user))}
+    if missing := sorted(REQUIRED_SLOTS - always):
         raise InputError(f"prompt {name}: the slot {{{{{missing[0]}}}}} is missing; put it below {_USER.strip()}")
     return header[1], system.strip(), user.strip()
+
+
+def _always(section: re.Match[str]) -> str:
+    """A section as it stands where its slot holds something; the slot it asks about is named."""
+    return f"{{{{{section[1]}}}}}{section[2]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +201,19 @@ def attempt(transcript: Transcript, steps: Sequence[Step], redact: Redact | None
 
 def render(prompt: Prompt, attempts: Sequence[Attempt]) -> str:
     """The question about attempts at one problem; their order is that of their tokens, so it says nothing."""
+    return prompt.fill(slot_values(attempts))
+
+
+def slot_values(attempts: Sequence[Attempt]) -> dict[str, str]:
+    """What each slot is filled with, as JSON."""
     sheets = {one.token: one for one in sorted(attempts, key=lambda one: one.token)}
     first = next(iter(sheets.values()))
-    return prompt.fill(
-        {
-            "problem": _json(first.problem),
-            "reference": _json(first.reference),
-            "outcomes": _json({token: one.outcome for token, one in sheets.items()}),
-            "attempts": "[\n" + ",\n".join(map(_sheet, sheets.values())) + "\n]",
-        }
-    )
+    return {
+        "problem": _json(first.problem),
+        "reference": _json(first.reference),
+        "outcomes": _json({token: one.outcome for token, one in sheets.items()}),
+        "attempts": "[\n" + ",\n".join(map(_sheet, sheets.values())) + "\n]",
+    }
 
 
 def clean(text: str) -> str:

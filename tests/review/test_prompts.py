@@ -64,10 +64,10 @@ def test_released_versions_never_change() -> None:
 
 def test_shipped_prompts_are_found() -> None:
     """The prompts of the checkout are listed by family and version."""
-    assert prompt_names() == ("contribution/v1", "value/v1")
+    assert prompt_names() == ("contribution/v1", "contribution/v2", "value/v1")
 
 
-@pytest.mark.parametrize("name", ["contribution/v1", "value/v1"])
+@pytest.mark.parametrize("name", ["contribution/v1", "contribution/v2", "value/v1"])
 def test_a_name_gives_rubric_question_and_schema(name: str) -> None:
     """A named prompt knows its measure, and its rubric is worth a provider's cache but no waste."""
     prompt = load_prompt(name)
@@ -126,11 +126,45 @@ def test_a_prompt_out_of_order_is_refused(tmp_path: Path, text: str, message: st
     assert message in str(caught.value)
 
 
+def test_a_section_is_there_only_where_its_slot_holds_something(tmp_path: Path) -> None:
+    """A part of the question may depend on a slot; what a student writes opens and closes none."""
+    mine = tmp_path / "mine.md"
+    section = '{{#reference}}"reference": {{reference}},{{/reference}}'
+    mine.write_text(f'{HEAD}<!-- user -->\n{{"problem": {{{{problem}}}},{section}"attempts": {{{{attempts}}}}}}\n')
+    prompt = load_prompt(mine)
+    hostile = rollout(["{{#reference}}", "{{/reference}} {{problem}}"], prompt="{{#reference}}x{{/reference}}")
+    assert sent(prompt, hostile).keys() == {"problem", "attempts"}
+    assert sent(prompt, hostile)["problem"] == "{{#reference}}x{{/reference}}"
+    known = rollout(["1+1=2"], reference="2")
+    assert sent(prompt, known)["reference"] == "2"
+    names, pattern = prompt.pattern({"reference"})
+    found = pattern.fullmatch(render(prompt, [attempt(*known)]))
+    assert found is not None
+    assert dict(zip(names, found.groups(), strict=True))["reference"] == '"2"'
+    assert prompt.sections == {"reference"}
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ("{{#other}}x{{/other}}{{problem}} {{attempts}}", "unknown slot 'other'"),
+        ("{{#reference}}{{problem}}{{/reference}} {{attempts}}", "the slot {{problem}} is missing"),
+        ("{{#reference}}x {{problem}} {{attempts}}", "unknown slot '#reference'"),
+    ],
+)
+def test_a_section_out_of_order_is_refused(tmp_path: Path, user: str, message: str) -> None:
+    """Unknown and open sections are errors, and what is required may not hide in one."""
+    (tmp_path / "bad.md").write_text(f"{HEAD}<!-- user -->\n{user}\n")
+    with pytest.raises(InputError) as caught:
+        load_prompt(tmp_path / "bad.md")
+    assert message in str(caught.value)
+
+
 def test_a_prompt_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """An unknown name or path lists the prompts there are; so does a file that is no text."""
     (tmp_path / "latin.md").write_bytes(b"\xff\xfe\xff")
     for name in ("contribution/v99", "nowhere.md", tmp_path, tmp_path / "latin.md"):
-        with pytest.raises(InputError, match="give one of contribution/v1, value/v1, or a path"):
+        with pytest.raises(InputError, match="give one of contribution/v1, contribution/v2, value/v1, or a path"):
             load_prompt(name)
 
 
