@@ -19,12 +19,14 @@ ROOMS = {  # room: (floor, third-party packages it may import)
     "dca.types": (2, set()),
     "dca.protocols": (3, set()),
     "dca.credit": (4, set()),
-    "dca.equations": (4, set()),
+    "dca.equations": (3, set()),
+    "dca.arithmetic": (4, set()),
     "dca.dispatch": (5, set()),
     "dca.transcripts": (5, {"pyarrow"}),
     "dca.equality": (4, {"math_verify"}),
     "dca.grading": (5, set()),
     "dca.review": (5, {"jsonschema"}),
+    "dca.performativity": (5, set()),
     "dca.backends": (5, {"anthropic", "tenacity", "httpx2"}),
     "dca.pipeline": (6, set()),
     "dca.assignments": (6, set()),
@@ -32,6 +34,8 @@ ROOMS = {  # room: (floor, third-party packages it may import)
     "dca.report": (7, {"jinja2", "markupsafe", "rich"}),
     "dca.runs": (7, set()),
     "dca.estimate": (7, set()),
+    "dca.bench": (8, {"numpy", "sklearn", "matplotlib"}),
+    "dca.suites": (8, {"jsonschema"}),
     "dca": (8, set()),  # the front door
     "dca.config": (9, set()),
     "dca.reviewers": (9, set()),
@@ -42,7 +46,7 @@ LAZY = {"dca.config", "dca.reviewers", "dca.commands", "dca"}  # rooms that may 
 OPTIONAL = {"pyarrow", "math_verify"}  # extras, imported where they are used
 THIRD_PARTY_IN = {
     "anthropic": {f"dca.backends.{m}" for m in ("anthropic", "client", "failure", "retry")},
-    "jsonschema": {"dca.review.reply"},
+    "jsonschema": {"dca.review.reply", "dca.suites.expectation"},
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dca.review.dependence import dependence
+from dca.arithmetic.dependence import dependence
 from dca.review.judge import judge_of
 from dca.types import Review, Step, Transcript
 

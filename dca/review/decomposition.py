@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from dca.arithmetic.claims import Claim
 from dca.equations.find import Equation, definitions, evaluate
 from dca.equations.showing import show
-from dca.review.claims import Claim
 from dca.types import Step
 
 _ASKED: Final = re.compile(
@@ -42,7 +42,7 @@ def misreading(prompt: str, steps: Sequence[Step], claims: Sequence[Claim]) -> M
     must have the value it had.
 
     >>> steps = [Step(0, 0, 0, '"A * B", where A = (3 + 4) and B = (5 + 2)')]
-    >>> from dca.review.claims import claims_of
+    >>> from dca.arithmetic.claims import claims_of
     >>> misreading("(3 + 4) * (5 - 2) =", steps, claims_of(steps)).reason
     "put together, its parts give 49; the problem's expression is 21"
     """

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dca.arithmetic.claims import Claim
+from dca.arithmetic.dependence import Dependence
 from dca.equations.showing import show
-from dca.review.claims import Claim
 from dca.review.decomposition import Misreading, misreading
-from dca.review.dependence import Dependence
 from dca.review.opinion import ERROR, FATAL, KEY, PROGRESS, SLIP, UNCERTIFIED, UNUSED, Opinion, quoted
 from dca.review.verification import check, repetition
 from dca.types import POLICY, Step, Transcript

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from dca.review.claims import Claim
+from dca.arithmetic.claims import Claim
 
 KEY: Final = 1.0
 PROGRESS: Final = 0.75

@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from typing import Final
 
-from dca.review.claims import Claim
-from dca.review.dependence import CUE, MEMORY, Dependence, is_common
+from dca.arithmetic.claims import Claim
+from dca.arithmetic.dependence import CUE, MEMORY, Dependence, is_common
 from dca.review.opinion import Opinion, quoted
 
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from dca.review.answer import Answer, repeated_result, stated_answer
-from dca.review.claims import Claim, claims_of, givens_of, numbers_in
+from dca.arithmetic.answer import Answer, repeated_result, stated_answer
+from dca.arithmetic.claims import Claim, claims_of, givens_of, numbers_in
 from dca.types import POLICY, Step
 
 MEMORY: Final = 32

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from dca.arithmetic.claims import Claim
 from dca.equations.find import evaluate
-from dca.review.claims import Claim
 from dca.types import POLICY, Step
 
 _STATED: Final = re.compile(

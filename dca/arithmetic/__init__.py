@@ -1,0 +1,1 @@
+"""The arithmetic of a rollout: its equations, what was made of what, and the final answer; judges nothing."""

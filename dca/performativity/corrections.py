@@ -1,0 +1,166 @@
+"""Steps that take an earlier one back: with another operation, with another value, or by dropping it.
+
+A step that works the same operation out to another result is seen by `dca.performativity.reckoning`; here are the
+corrections that show less. They need a word of admission, or a step that names nothing, and that nothing goes on to
+rest on what is taken back. It does not know whether the mistake was honest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
+
+from dca.arithmetic.answer import stated_answer
+from dca.arithmetic.claims import Claim
+from dca.equations.find import evaluate
+from dca.equations.showing import show
+from dca.performativity.content import last_number
+from dca.performativity.hints import OPTIONS
+from dca.performativity.look import Look
+from dca.performativity.phrasing import says_new_numbers
+from dca.performativity.reading import PROMPT, Reading
+from dca.performativity.reckoning import named, quote, signs_of
+
+REACH: Final = 8
+"""Equations, and steps, back to which a correction may reach."""
+
+
+def corrections(reading: Reading, k: int) -> tuple[Look, ...]:
+    """How step `k` takes an earlier step back; empty where it does not."""
+    admitted = any(reading.doubted[j] for j in range(max(0, k - 1), k + 1) if j == k or _owns_up(reading, j))
+    look = _revised(reading, k) if admitted else None
+    if look is None and reading.doubted[k] and not reading.concludes[k]:
+        look = _dropped(reading, k)
+    return () if look is None else (look,)
+
+
+def restorations(reading: Reading, k: int) -> tuple[Look, ...]:
+    """How step `k` says what a false equation, or an earlier answer, should have been; empty where it does not."""
+    if reading.concludes[k] or (named(reading, k) and not reading.doubted[k]):
+        return ()
+    silent = not reading.doubted[k] and not _says_apart(reading, k)
+    look = None if silent and _goes_on(reading, k) else _restored(reading, k) or _answered_anew(reading, k)
+    if look is None and not named(reading, k) and (reading.doubted[k] or _says_apart(reading, k)):
+        look = _replaced(reading, k)
+    return () if look is None else (look,)
+
+
+def _goes_on(reading: Reading, k: int) -> bool:
+    """Whether a step makes something that is used later, or is the answer."""
+    return any(reading.is_answer(claim) or reading.used_after(claim.made, k) for claim in reading.own[k])
+
+
+def _says_apart(reading: Reading, k: int) -> bool:
+    """Whether a step states a number of its own after an equation."""
+    own = reading.own[k]
+    return bool(own) and any(sign.isdigit() for sign in reading.steps[k].text[own[-1].equation.stop :])
+
+
+def _owns_up(reading: Reading, k: int) -> bool:
+    """Whether a step owns to a mistake and neither works anything out nor drops anything."""
+    return not reading.own[k] and _dropped(reading, k) is None
+
+
+def _restored(reading: Reading, k: int) -> Look | None:
+    """It shows the value that a false equation should have had."""
+    for other in reversed(reading.graph.claims):
+        if other.step >= k or k - other.step > REACH or not other.false or other.equation.value is None:
+            continue
+        right = other.equation.value
+        if show(right) in reading.contents[k].numbers and not _shown_between(reading, right, other.step, k):
+            said = f"{show(other.made)} of {quote(other)} becomes {show(right)}"
+            return Look("redo", other.step, said, differs=True, claim=other.order, right=right)
+    return None
+
+
+def _shown_between(reading: Reading, value: object, start: int, stop: int) -> bool:
+    return any(value in reading.graph.numbers[j] for j in range(start + 1, stop))
+
+
+def _revised(reading: Reading, k: int) -> Look | None:
+    """It works out all but the same numbers, or the same under other signs."""
+    for claim in reading.own[k]:
+        for other in reversed(reading.graph.claims[max(0, claim.order - REACH) : claim.order]):
+            if other.step < k and other.works and other.made != claim.made and _is_revision(reading, claim, other):
+                said = f"{quote(other)} is taken back for {quote(claim)}"
+                return Look("redo", other.step, said, differs=True, claim=other.order, right=claim.made)
+    return None
+
+
+def _is_revision(reading: Reading, claim: Claim, other: Claim) -> bool:
+    """All numbers but one are the same under the same signs, or all under others, and nothing rests on the other."""
+    one, two = sorted(claim.equation.operands), sorted(other.equation.operands)
+    if len(one) != len(two) or len(one) < 2 or other.equation.value is None:
+        return False
+    shared = sum((Counter(one) & Counter(two)).values())
+    alike = signs_of(claim) == signs_of(other)
+    if shared < len(one) - alike or not reading.contents[claim.step].words & reading.contents[other.step].words:
+        return False
+    return not rests_on(reading, other, claim.step, claim.equation.operands)
+
+
+def rests_on(reading: Reading, other: Claim, k: int, numbers: Sequence[Fraction] = ()) -> bool:
+    """Whether the answer, some numbers, or anything after step `k`, are what came of an equation."""
+    came = {other.made}
+    for later in reading.graph.claims[other.order + 1 :]:
+        if later.step < k and came.intersection(later.equation.operands):
+            came.add(later.made)
+    answer = reading.graph.answer
+    if came.intersection(numbers) or (answer is not None and answer.value in came):
+        return True
+    return any(reading.used_after(value, k) for value in came)
+
+
+def _dropped(reading: Reading, k: int) -> Look | None:
+    """A step in words that owns to a mistake, where nothing rests on what was worked out just before."""
+    if k == 0 or not reading.doubted[k] or reading.own[k] or reading.concludes[k] or not reading.own[k - 1]:
+        return None
+    if reading.contents[k].statements or says_new_numbers(reading, k) or OPTIONS.search(reading.steps[k].text):
+        return None
+    if any(reading.is_answer(claim) or reading.used_after(claim.made, k - 1) for claim in reading.own[k - 1]):
+        return None
+    last = reading.own[k - 1][-1]
+    said = f"{quote(last)} is dropped"
+    return Look("redo", k - 1, said, differs=True, computes=False, claim=last.order)
+
+
+def _replaced(reading: Reading, k: int) -> Look | None:
+    """A number that an earlier step was the first to show, in words, gives way to the last one of this step."""
+    right = last_number(reading.steps[k].text, reading.contents[k].numbers)
+    if right is None or reading.contents[k].statements:
+        return None
+    for j in range(k - 1, max(PROMPT, k - 1 - REACH), -1):
+        if reading.own[j] or reading.contents[j].statements or reading.steps[j].author != reading.steps[k].author:
+            continue
+        gone = [number for number in reading.contents[j].numbers if reading.numbers[number] == j]
+        if gone and right not in gone and not any(_is_shown_after(reading, number, k) for number in gone):
+            computes = bool(reading.own[k])
+            said = f"{gone[0]} gives way to {right}"
+            return Look("redo", j, said, differs=True, computes=computes, right=evaluate(right))
+    return None
+
+
+def _is_shown_after(reading: Reading, number: str, k: int) -> bool:
+    return any(number in content.numbers for content in reading.contents[k + 1 :])
+
+
+def _answered_anew(reading: Reading, k: int) -> Look | None:
+    """The final answer in the place of another that an earlier step had stated."""
+    answer = reading.graph.answer
+    if answer is None or reading.concludes[k] or answer.value not in reading.graph.numbers[k]:
+        return None
+    for j in range(k - 1, max(PROMPT, k - 1 - REACH), -1):
+        stated = _stated(reading, j) if reading.concludes[j] else None
+        if stated is not None and stated != answer.value:
+            said = f"the answer {show(stated)} becomes {show(answer.value)}"
+            return Look("redo", j, said, differs=True, right=answer.value)
+    return None
+
+
+def _stated(reading: Reading, k: int) -> Fraction | None:
+    """The answer that a step states: marked as one, or its last number."""
+    marked = stated_answer(reading.steps[k : k + 1])
+    last = last_number(reading.steps[k].text, reading.contents[k].numbers)
+    return marked.value if marked is not None else evaluate(last) if last is not None else None
