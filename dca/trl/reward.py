@@ -131,6 +131,11 @@ class DCAReward:
         """What the reward is called in metrics, columns and files."""
         return self.plan.name
 
+    @property
+    def host(self) -> Host | None:
+        """The trainer it was last met in; None before that."""
+        return None if self._now is None else self._now.host
+
     def __call__(
         self, prompts: Sequence[Any], completions: Sequence[Any], completion_ids: Any = None, **columns: Any
     ) -> list[float | None]:
