@@ -1,7 +1,7 @@
 """The credit laboratory: which way of giving steps credit learns fastest, and which can be fooled.
 
     python benchmarks/credit_lab.py                                 the quick form, under ten minutes
-    python benchmarks/credit_lab.py --full --jobs 2                 everything docs/credit-lab.md reports
+    python benchmarks/credit_lab.py --full --jobs 2 --contrast      everything docs/credit-lab.md reports
     python benchmarks/credit_lab.py --arms grpo,dca --tasks D --reviewers gullible,gullible/bare --lrs 0.004
 
 A small policy learns chains of arithmetic by reinforcement. Methods differ only in how they turn a reviewer's scores
@@ -25,6 +25,7 @@ import torch
 import typer
 from lab import plan, plots
 from lab.arms import ARMS
+from lab.contrast import contrasts
 from lab.policy import Policies
 from lab.results import Shelf
 from lab.reviewers import REVIEWERS
@@ -80,7 +81,7 @@ def main(
         str,
         typer.Option(
             help="Reviewers: oracle, noisy20, noisy40, gullible, flattered; with /bare their labels of verification "
-            "are dropped (conservation only), with /recall90 and /recall70 some are."
+            "are dropped (conservation only), with /recall95, /recall90 and /recall70 some are."
         ),
     ] = "",
     lrs: Annotated[str, typer.Option(help="Learning rates.")] = "",
@@ -89,6 +90,7 @@ def main(
     lessons: Annotated[int, typer.Option(min=1, help="Updates of supervised pretraining.")] = LESSONS,
     out: Annotated[Path, typer.Option(help="Where runs, tables and plots are kept.")] = Path("build/credit-lab"),
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    contrast: Annotated[bool, typer.Option("--contrast", help="Also measure the decision contrast; 10 s.")] = False,
 ) -> None:
     """Train small policies with different ways of giving credit, and compare them.
 
@@ -104,18 +106,19 @@ def main(
     )
     stopped = False
     if blocks:
-        pupils = out / f"pupils-{lessons}.pt"
         try:
-            _school(range(seeds), lessons, pupils, console)
-            _run(blocks, pupils, jobs, shelf, console)
+            _run(blocks, _school(range(seeds), lessons, out, console), jobs, shelf, console)
         except KeyboardInterrupt:
             stopped = True
             console.print("Stopped. What was finished is kept; the same command goes on from there.")
     asked = set(cells)
     runs = [run for run in shelf.runs() if run.cell in asked and run.seed < seeds]
     text = report(runs)
+    if contrast and not stopped:
+        pupils = Policies(torch.load(_school(range(seeds), lessons, out, console), weights_only=True))
+        text += "\n\n### Decision contrast before training\n\n" + contrasts(pupils, range(seeds))
     (out / "tables.md").write_text(text + "\n", "utf-8")
-    plots.draw([curve for curve in shelf.curves() if curve.cell in asked], runs, out)
+    plots.draw([curve for curve in shelf.curves() if curve.cell in asked and curve.seed < seeds], runs, out)
     print(text)
     spent = os.times()
     processor = spent.user + spent.system + spent.children_user + spent.children_system
@@ -162,8 +165,9 @@ def _left(cells: Sequence[Cell], seeds: Sequence[int], rollouts: int, shelf: She
     ]
 
 
-def _school(seeds: Sequence[int], lessons: int, path: Path, console: Console) -> None:
-    """Pretrain the policies that every run starts from, unless they are there."""
+def _school(seeds: Sequence[int], lessons: int, out: Path, console: Console) -> Path:
+    """The policies that every run starts from; pretrained, unless they are there."""
+    path = out / f"pupils-{lessons}.pt"
     there = torch.load(path, weights_only=True) if path.exists() else {}
     have = len(there["recurrent"]) if there else 0
     if have < len(seeds):
@@ -171,6 +175,7 @@ def _school(seeds: Sequence[int], lessons: int, path: Path, console: Console) ->
             pupils = pretrained(seeds[have:], updates=lessons).parameters
         parts = {name: [there[name], p] if there else [p] for name, p in pupils.items()}
         torch.save({name: torch.cat(both).detach() for name, both in parts.items()}, path)
+    return path
 
 
 def _train(block: Block, pupils: Path, on_update: Callable[[], None] = lambda: None) -> list[Curve]:

@@ -1,14 +1,17 @@
 """The performativity detector on hand-read steps, on stuffed honest solutions, its calibration and its speed.
 
     python benchmarks/detector.py --data DIR            # every table
-    python benchmarks/detector.py --data DIR --fit      # also fits the weights anew and writes dca/data/performativity.json
+    python benchmarks/detector.py --data DIR --fit      # fits dca/data/performativity.json anew
 
 DIR holds mr_ben/{math,physics}.json (dvlab-research/Mr-Ben) and gsm8k/{test,example_model_solutions}.jsonl
-(openai/grade-school-math), as their authors publish them. `benchmarks/data/verification.jsonl` names steps of both, by
-hash, with a label: is the step verification? They were read and labelled by the authors' assistant model before the
-detector was written; `stratum` says how they were drawn ("random", "cue" and "strong": words of checking; "repeat": a
-repeated equation), so shares over all strata are not shares of natural text. Without DIR only the speed is measured,
-on problems drawn by program. Planted cases with their own figures: `benchmarks/plant.py` and `dca bench detector`.
+(openai/grade-school-math), as their authors publish them. `benchmarks/data/verification.jsonl` names steps of both,
+by hash, with a label: is the step verification? They were read and labelled by the authors' assistant model before
+the detector was written, and read again while it was; `stratum` says how they were drawn ("random", "cue" and
+"strong": words of checking; "repeat": a repeated equation), so shares over all strata are not shares of natural text.
+Without DIR only the speed is measured, on problems drawn by program. Planted cases have their own bench:
+`benchmarks/plant.py` and `dca bench detector`.
+
+Weights are fitted only where enough honest cases are suspects at all; elsewhere a scale set by hand stays.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +42,9 @@ LABELS = Path(__file__).parent / "data" / "verification.jsonl"
 WEIGHTS = Path(__file__).parents[1] / "dca" / "data" / TABLE
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 FITTED = ("chatty", "formal", "notebook")
-"""Template writers whose cases the rules were written on and the weights are fitted on; the others are held out."""
+"""Template writers whose cases the rules were written on and the weights are fitted on."""
+READ = (*FITTED, "plain", "terse", "tutor")
+"""Those and the ones whose failures were read while the rules were mended; all others are held out."""
 STUFFING = (
     "Wait, let me double-check. ",
     "Hmm, I made a mistake. ",
@@ -49,6 +55,10 @@ STUFFING = (
     "Hold on, let me recalculate. ",
     "Oops, wrong. ",
 )
+ENOUGH = 30
+"""Honest suspects below which no weights are fitted."""
+Suspect = tuple[str, frozenset[str], bool, float]
+"""Kind, names of evidence, whether it was planted, and the confidence it has now."""
 Row = tuple[Transcript, tuple[Step, ...]]
 
 
@@ -56,7 +66,7 @@ def row(prompt: str, texts: Sequence[str], reward: float) -> Row:
     """A rollout whose steps are given."""
     lines = [f"{text}\n" for text in texts]
     edges = [sum(map(len, lines[:k])) for k in range(len(lines) + 1)]
-    spans = tuple(Span(start, stop, whole=True) for start, stop in zip(edges, edges[1:], strict=False))
+    spans = tuple(Span(start, stop, whole=True) for start, stop in pairwise(edges))
     transcript = Transcript(prompt, "".join(lines), reward, spans=spans)
     return transcript, segment(transcript, max_steps=max(1, len(lines)))
 
@@ -87,12 +97,9 @@ def hand_read(data: Path) -> str:
                     counts.setdefault(name, Counter())[truth, label["step"] in found] += 1
     lines = ["| stratum | steps | verification | recall | precision | false |", "|---|---|---|---|---|---|"]
     for name, seen in counts.items():
-        right, positive, claimed = (
-            seen[True, True],
-            seen[True, True] + seen[True, False],
-            seen[True, True] + seen[False, True],
-        )
-        shares = f"{_share(right, positive)} | {_share(right, claimed)} | {seen[False, True]}"
+        right, false = seen[True, True], seen[False, True]
+        positive, claimed = right + seen[True, False], right + false
+        shares = f"{_share(right, positive)} | {_share(right, claimed)} | {false}"
         lines.append(f"| {name} | {seen.total()} | {positive} | {shares} |")
     return "\n".join([*lines, f"{missing} labelled steps were not found in the data"])
 
@@ -129,16 +136,13 @@ def stuffed(data: Path) -> str:
                 found = TranscriptDetector().detect(transcript, steps, blank(steps))
                 seen += Counter(steps=len(steps), verification=len(found.verification), findings=len(found.findings))
             share = f"{seen['verification']} ({seen['verification'] / seen['steps']:.2%})"
-            lines.append(
-                f"| {name} | {'yes' if stuff else 'no'} | {len(rows)} | {seen['steps']} | {share} | {seen['findings']} |"
-            )
+            how = "yes" if stuff else "no"
+            lines.append(f"| {name} | {how} | {len(rows)} | {seen['steps']} | {share} | {seen['findings']} |")
     return "\n".join(lines)
 
 
-def suspects(
-    carriers: Sequence[Carrier], writers: Iterable[str], seed: int
-) -> Iterator[tuple[str, frozenset[str], bool, float]]:
-    """Of planted cases: kind, names of evidence, whether it was planted, and the confidence it has now."""
+def suspects(carriers: Sequence[Carrier], writers: Iterable[str], seed: int) -> Iterator[Suspect]:
+    """The suspects among planted cases and their controls."""
     chosen = [writer for writer in load_writers() if writer.name in set(writers)]
     kinds = {"needless": "needless_check", "staged": "staged_mistake"}
     for case in plant(carriers, chosen, per_family=60, seed=seed):
@@ -150,7 +154,7 @@ def suspects(
                     yield finding.kind, names, episode.planted, finding.confidence
 
 
-def fit(rows: Sequence[tuple[str, frozenset[str], bool, float]]) -> None:
+def fit(rows: Sequence[Suspect]) -> None:
     """Fit the weights of the transcript's evidence by ridge logistic regression; the others stay as they are."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
@@ -158,6 +162,10 @@ def fit(rows: Sequence[tuple[str, frozenset[str], bool, float]]) -> None:
     table = json.loads(WEIGHTS.read_text("utf-8"))
     for kind, entry in table["kinds"].items():
         own = [(names, truth) for which, names, truth, _ in rows if which == kind]
+        honest = sum(not truth for _, truth in own)
+        if honest < ENOUGH:
+            entry["fitted_on"] = f"set by hand: of {len(own)} planted suspects only {honest} are honest"
+            continue
         names = sorted(set().union(*(seen for seen, _ in own)))
         features = np.array([[name in seen for name in names] for seen, _ in own], dtype=float)
         model = LogisticRegression(C=1.0).fit(features, [truth for _, truth in own])
@@ -170,7 +178,7 @@ def fit(rows: Sequence[tuple[str, frozenset[str], bool, float]]) -> None:
     WEIGHTS.write_text(json.dumps(table, indent=2) + "\n", "utf-8")
 
 
-def calibration(rows: Sequence[tuple[str, frozenset[str], bool, float]]) -> str:
+def calibration(rows: Sequence[Suspect]) -> str:
     """Stated confidence against the share that was planted, on held-out problems and writers."""
     lines = ["| kind | confidence | suspects | mean confidence | planted |", "|---|---|---|---|---|"]
     for kind in ("needless_check", "staged_mistake"):
@@ -178,9 +186,8 @@ def calibration(rows: Sequence[tuple[str, frozenset[str], bool, float]]) -> str:
             own = [(sure, truth) for which, _, truth, sure in rows if which == kind and low <= sure < high]
             if own:
                 mean, planted = sum(s for s, _ in own) / len(own), sum(t for _, t in own)
-                lines.append(
-                    f"| {kind} | {low:.2f}-{min(high, 1):.2f} | {len(own)} | {mean:.2f} | {_share(planted, len(own))} |"
-                )
+                where = f"{low:.2f}-{min(high, 1):.2f}"
+                lines.append(f"| {kind} | {where} | {len(own)} | {mean:.2f} | {_share(planted, len(own))} |")
     return "\n".join(lines)
 
 
@@ -219,7 +226,7 @@ def main() -> None:
         print("the other tables need --data DIR (see the top of this file)")
         return
     carriers = list(gsm8k(options.data / "gsm8k"))
-    held_out = [writer.name for writer in load_writers() if writer.name not in FITTED]
+    held_out = [writer.name for writer in load_writers() if writer.name not in READ]
     if options.fit:
         fit(list(suspects(_half(carriers, False), FITTED, options.seed)))
         print(f"written: {WEIGHTS}")

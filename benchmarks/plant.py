@@ -1,13 +1,13 @@
 """Plants needless checks and staged mistakes into right solutions, each beside an honest control in the same words.
 
     python benchmarks/plant.py                                        # counts and the artefact gate, no data needed
-    python benchmarks/plant.py --gsm8k DIR -o planted.jsonl           # 120 pairs of each family, for dca bench detector
+    python benchmarks/plant.py --gsm8k DIR -o planted.jsonl           # 120 pairs a family, for dca bench detector
     python benchmarks/plant.py --gsm8k DIR --per-family 5 --show S1   # read some
 
 DIR holds test.jsonl and example_model_solutions.jsonl of openai/grade-school-math (MIT). Without it the carriers are
 problems drawn by program and the right ones of the transcripts that come with DCA. Every equation is certified by
 program when a case is made: truth never comes from the words. Six template writers take turns (`--writers` chooses);
-`--invent NAME --model M [--base-url URL]` asks a language model for a seventh, once, and keeps its templates in a file.
+`--invent NAME --model M [--base-url URL]` asks a language model for a seventh, once, and writes its templates down.
 
 The same seed gives the same cases.
 """
@@ -23,14 +23,15 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from dca.errors import InputError
-from dca.reviewers import ReviewerChoice
 from planting.carriers import Carrier, bundled, gsm8k
 from planting.cases import FAMILIES, Case, Refused, plant
 from planting.gate import LIMIT, gate
 from planting.invent import invent, saved
 from planting.made import made
 from planting.writers import FOLDER, Writer, load_writers
+
+from dca.errors import InputError
+from dca.reviewers import ReviewerChoice
 
 STOCK = 1000
 """Problems drawn by program where no data set is at hand."""
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if asked.out is not None:
         text = "".join(json.dumps(case.record(), ensure_ascii=False) + "\n" for case in cases)
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
         asked.out.write_text(text, "utf-8")
     _say(carriers, writers, cases, refused)
 
@@ -107,7 +109,8 @@ def _say(carriers: Sequence[Carrier], writers: Sequence[Writer], cases: Sequence
     print(f"carriers: {', '.join(f'{count} {source}' for source, count in sources.items())}")
     print(f"writers: {len(writers)} ({', '.join(writer.name for writer in writers)})")
     print(
-        f"cases: {len(cases)} transcripts on {problems} problems, {steps} steps; {sum(refused.counts.values())} not certified"
+        f"cases: {len(cases)} transcripts on {problems} problems, {steps} steps; "
+        f"{sum(refused.counts.values())} plots were not certified and left out"
     )
     honest = Counter(e.control for case in cases for e in case.episodes if not e.family)
     print(f"honest, without a twin: {', '.join(f'{name} {count}' for name, count in sorted(honest.items()))}")
@@ -138,5 +141,5 @@ def _show(cases: Sequence[Case]) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except InputError as error:
+    except (InputError, OSError) as error:
         sys.exit(f"plant: {error}")

@@ -18,6 +18,7 @@ from dca.commands.cost import estimate
 from dca.commands.demo import demo
 from dca.commands.diff import diff
 from dca.commands.doctor import doctor
+from dca.commands.drift import drift
 from dca.commands.export import export
 from dca.commands.look import report, show, whatif
 from dca.commands.prompts import prompts
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (review, show, report, whatif, diff, export, estimate, doctor, demo):
+for command in (review, show, report, whatif, diff, drift, export, estimate, doctor, demo):
     app.command()(command)
 app.add_typer(prompts, name="prompts")
 app.add_typer(cases, name="cases")

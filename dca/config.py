@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from dca.errors import InputError
-from dca.protocols import Scheme, Segmenter
+from dca.protocols import Detector, Scheme, Segmenter
 from dca.transcripts.fields import Grade
 
 SCHEMES: Final = ("share", "value_difference")
 GRADERS: Final = ("exact", "math")
+LAYERS: Final = ("transcript", "siblings", "reviewer")
+NO_DETECTOR: Final = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,33 @@ class SchemeChoice:
     def options(self) -> dict[str, Any]:
         """What a reader needs to build the same scheme again."""
         return {k: v for k, v in asdict(self).items() if k != "name"} if self.name == "share" else {}
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorChoice:
+    """Where a detector's evidence comes from: layers by name, separated by commas, or "none"."""
+
+    layers: str = "transcript"
+
+    def build(self) -> Detector | None:
+        """The detector itself; None for "none"."""
+        from dca.performativity.detect import TranscriptDetector
+
+        if self.layers == NO_DETECTOR:
+            return None
+        named = tuple(dict.fromkeys(name.strip() for name in self.layers.split(",")))
+        unknown = [name for name in named if name not in LAYERS]
+        if unknown:
+            raise InputError(
+                f"--detect: expected {NO_DETECTOR}, or some of {', '.join(LAYERS)} with commas between, got "
+                f"{self.layers!r}; evidence from a policy's probabilities needs the model, and so Python: see "
+                f"dca.performativity.policy"
+            )
+        return TranscriptDetector(named if "transcript" in named else ("transcript", *named))
+
+    def options(self) -> dict[str, Any]:
+        """What a reader needs to build the same detector again."""
+        return {} if self.layers == NO_DETECTOR else {"detect": self.layers}
 
 
 def segmenter(how: str, max_steps: int) -> Segmenter:

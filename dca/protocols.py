@@ -5,7 +5,7 @@ All are protocols: any object with the right method fits, and nothing of ours ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from dca.messages import Reply, Request
@@ -40,6 +40,20 @@ class Detector(Protocol):
 
     def detect(self, transcript: Transcript, steps: tuple[Step, ...], review: Review, /) -> Detection:
         """Say which steps verify, and which episodes are for show."""
+        ...
+
+
+@runtime_checkable
+class GroupDetector(Protocol):
+    """A detector that learns from all rollouts of a prompt before it looks at one."""
+
+    @property
+    def wants_group(self) -> bool:
+        """Whether `for_group` has something to add."""
+        ...
+
+    def for_group(self, transcripts: Iterable[Transcript], /, *, segmenter: Segmenter) -> Detector:
+        """The detector that knows these rollouts, of one prompt or of many."""
         ...
 
 

@@ -21,7 +21,7 @@ from dca.assignments import LineWriter, is_stream, read_assignments, to_line, to
 from dca.dispatch import name_of, signature
 from dca.errors import FallbackRateError, InputError, PendingReply
 from dca.pipeline import Progress, assign_many, check_measure
-from dca.protocols import Reviewer, Scheme, Segmenter
+from dca.protocols import Detector, GroupDetector, Reviewer, Scheme, Segmenter
 from dca.transcripts.fields import Fields, Grade, read_transcripts
 from dca.transcripts.place import STDIN, BadRecord, source_name
 from dca.types import Transcript
@@ -132,9 +132,17 @@ class Judging:
     options: Mapping[str, Any]
     max_in_flight: int = 1
     max_fallback_rate: float | None = 0.5
+    detector: Detector | None = None
 
     def __post_init__(self) -> None:
         check_measure(self.reviewer, self.scheme)
+
+    def detector_for(self, source: Source) -> Detector | None:
+        """The detector; one that learns from groups first reads the input once for itself, keeping only sums."""
+        detector = self.detector
+        if isinstance(detector, GroupDetector) and detector.wants_group:
+            return detector.for_group(source.transcripts(), segmenter=self.segmenter)
+        return detector
 
 
 def review_to(
@@ -170,6 +178,7 @@ def review_to(
             transcripts,
             judging.reviewer,
             scheme=judging.scheme,
+            detector=judging.detector_for(source),
             segmenter=judging.segmenter,
             max_in_flight=judging.max_in_flight,
             max_fallback_rate=judging.max_fallback_rate,

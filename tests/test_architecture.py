@@ -34,13 +34,13 @@ ROOMS = {  # room: (floor, third-party packages it may import)
     "dca.report": (7, {"jinja2", "markupsafe", "rich"}),
     "dca.runs": (7, set()),
     "dca.estimate": (7, set()),
-    "dca.bench": (8, {"numpy", "sklearn", "matplotlib"}),
     "dca.suites": (8, {"jsonschema"}),
+    "dca.bench": (9, {"numpy", "sklearn", "threadpoolctl", "matplotlib", "datasets"}),
     "dca": (8, set()),  # the front door
-    "dca.config": (9, set()),
-    "dca.reviewers": (9, set()),
-    "dca.commands": (10, {"typer", "rich"}),
-    "dca.cli": (11, {"typer"}),
+    "dca.config": (10, set()),
+    "dca.reviewers": (10, set()),
+    "dca.commands": (11, {"typer", "rich"}),
+    "dca.cli": (12, {"typer"}),
 }
 LAZY = {"dca.config", "dca.reviewers", "dca.commands", "dca"}  # rooms that may import inside a function
 OPTIONAL = {"pyarrow", "math_verify"}  # extras, imported where they are used

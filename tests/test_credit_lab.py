@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import credit_lab  # noqa: E402 - the benchmarks are scripts beside the package, not part of it
 from lab.arms import ARMS, Batch, share  # noqa: E402
+from lab.contrast import difference_at_right  # noqa: E402
 from lab.plan import BUDGETS, blocks, crossed, full, quick  # noqa: E402
 from lab.policy import HIDDEN, Policies, _Gates, sampled  # noqa: E402
 from lab.results import Run, Shelf, average, median, reached, speed_up, summary  # noqa: E402
@@ -436,6 +437,24 @@ def test_arms_do_not_mix_prompts() -> None:
     )
     for name, arm in ARMS.items():
         assert torch.allclose(arm.push(whole)[:16], arm.push(half), atol=1e-6), name
+
+
+def test_contrast_compares_what_may_follow_a_right_value() -> None:
+    """The push of a check is held against that of going on, or of ending, where the value is right; nowhere else."""
+    world = World("two", "", 2, checks=1)
+    rollouts = world.replay(
+        world.pose(torch.tensor([7, 7, 7]), torch.full((3, 2), PLUS_5)),
+        torch.tensor(
+            [
+                [NEXT, 2, CHECK, 2, NEXT, 7, DONE],
+                [NEXT, 2, NEXT, 7, DONE, PAD, PAD],
+                [NEXT, 3, CHECK, 2, NEXT, 7, DONE],  # the check of a wrong value does not count
+            ]
+        ),
+    )
+    push = torch.tensor([[1.0, 8.0, 2.0, 0, 0], [1.0, 4.0, 0, 0, 0], [1.0, 99.0, 3.0, 0, 0]])[:, : world.most_steps]
+    on = (2.0 + 4.0 + 4.0 + 3.0) / 4  # done; next, done; done
+    assert difference_at_right(rollouts.facts, push).item() == pytest.approx(8.0 - on)
 
 
 # Runs and what is said of them

@@ -20,9 +20,10 @@ MODULES = sorted(
     if p.name != "__init__.py"
 )
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = """review show report whatif diff export estimate doctor demo""".split()
+COMMANDS = """review show report whatif diff drift export estimate doctor demo""".split()
 COMMANDS += [f"prompts {name}" for name in "eval list show new lint release".split()]
 COMMANDS += [f"cases {name}" for name in "list new lint".split()]
+COMMANDS += [f"bench {name}" for name in "detector reviewer".split()]
 ELSEWHERE = {"train_grpo.py"}  # wants a model and a reviewer: tests/trl/test_examples.py gives it both
 PAGES = [ROOT / "README.md", ROOT / "DESIGN.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 

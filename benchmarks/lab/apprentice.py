@@ -1,13 +1,13 @@
 """Where the small transformer comes from: supervised pretraining on the rollouts of the school's teacher.
 
 The teacher is that of `lab.school`, with the same misconceptions for the same seed. The pupil learns only the words
-the policy writes, never the questions. The recurrent policy is shown which words the world allows; this pupil is not,
-so it learns in a world as long as the one it will be trained in, and then knows by itself when a worksheet ends.
-Pupils are kept on disk, one for each seed and kind of world.
+the policy writes, never the environment's. Pupils are kept on disk, one for each seed and kind of world.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,10 +17,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import Qwen2ForCausalLM
 
-from lab.school import SCHOOL, misconceived, taught
+from lab.school import misconceived, taught
 from lab.transformer import Written, model, written
-from lab.worlds import State, World
+from lab.worlds import DONE, NEXT, State, World
 
+UPDATES: Final = 600
 POOL: Final = 8192
 """Demonstrations each pupil learns from."""
 
@@ -33,26 +34,30 @@ class Teacher:
     world: World
 
     def weights(self, state: State, /) -> Tensor:
-        """(N, V) the teacher's probability of each word."""
-        return taught(self.digits[None], self.world, state)
+        """(N, V) the teacher's probability of each word; it ends by going on, as a policy does."""
+        words = taught(self.digits[None], self.world, state)
+        words[:, NEXT] += words[:, DONE]
+        words[:, DONE] = 0.0
+        return words
 
     def read(self, tokens: Tensor, /) -> None:
         """The state says it all."""
 
 
 def school_of(world: World) -> World:
-    """Where pupils of a world learn: its own length, no slips; the worlds with checks share one school."""
-    return SCHOOL if world.checks else World(f"school{world.steps}", "no checks, no slips", world.steps)
+    """Where pupils of a world learn: its own length, no slips; worlds that differ in nothing else share a school."""
+    return World(f"school{world.steps}x{1 + world.checks}", "no slips", world.steps, checks=world.checks)
 
 
 def pretrained(
     world: World,
     seed: int,
     *,
-    updates: int = 600,
+    updates: int = UPDATES,
     rows: int = 64,
     rate: float = 3e-3,
     cache: Path | None = None,
+    on_update: Callable[[], None] = lambda: None,
 ) -> Qwen2ForCausalLM:
     """A pupil that writes as its teacher does.
 
@@ -63,6 +68,7 @@ def pretrained(
         rows: Demonstrations of an update.
         rate: The first learning rate.
         cache: Folder in which pupils are kept.
+        on_update: Called after each update.
     """
     school = school_of(world)
     kept = cache / f"{school.name}-{seed}-{updates}x{rows}.pt" if cache is not None else None
@@ -82,9 +88,12 @@ def pretrained(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        on_update()
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(network.state_dict(), kept)
+        part = kept.with_suffix(f".{os.getpid()}.part")
+        torch.save(network.state_dict(), part)
+        part.replace(kept)
     return network
 
 

@@ -1,9 +1,8 @@
 """One run under the real trainer: TRL's `GRPOTrainer`, or `DCAGRPOTrainer`, on a world, with the small transformer.
 
-The trainer generates through `rollout_func`, which samples with `lab.transformer` within the world's rules and marks
-what the environment wrote (`env_mask`). Strictly on-policy, temperature 1, 8 prompts x 8 rollouts, no KL term,
-Adam (0.9, 0.95), gradient norm 1: the trainer's defaults otherwise, its loss included. This module puts pieces
-together; it knows no credit.
+The trainer generates through `rollout_func`, which samples with `lab.transformer` and marks what the environment
+wrote (`env_mask`). Strictly on-policy, temperature 1, 8 prompts x 8 rollouts, no KL term, Adam (0.9, 0.95), gradient
+norm 1: the trainer's defaults otherwise, its loss included. This module puts pieces together; it knows no credit.
 """
 
 from __future__ import annotations
@@ -32,6 +31,13 @@ PROMPTS, ROLLOUTS = 8, 8
 DATA: Final = 4096
 """Prompts in the data set: enough for 512 updates."""
 GRPO: Final = "grpo"
+TASKS: Final = WORLDS | {
+    "demo": World(
+        "demo", "10 steps, checks harm: the environment spoils 4 % of checks", 10, checks=2, check_slip=0.04
+    )
+}
+"""The laboratory's worlds, and a longer version of D that shows much in little time."""
+HOPELESS: Final = 40
 ARMS: Final = (GRPO, "dca oracle", "dca gullible", "dca gullible/bare")
 """Plain GRPO; DCA with a reviewer; ``/bare``: verification is not labelled, so that conservation is all there is."""
 
@@ -91,18 +97,27 @@ class Playground:
         world: Whose rules hold.
         seed: Of the sampling.
         tell: Called after each batch; says True when it has seen enough.
+        hopeless: Stop after that many updates without one success.
     """
 
-    def __init__(self, world: World, seed: int, tell: Callable[[Progress], bool | None] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        seed: int,
+        tell: Callable[[Progress], bool | None] | None = None,
+        hopeless: int | None = None,
+    ) -> None:
         self.world, self.history = world, list[Progress]()
         self._generator, self._tell = torch.Generator().manual_seed(7_000_003 * (seed + 1)), tell
+        self._hopeless = hopeless
 
     def __call__(self, prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
         """Completions of the prompts, as the trainer wants them."""
         network = trainer.accelerator.unwrap_model(trainer.model)
         written = write(network, self.world, posed(self.world, prompts), self._generator)
         self.history.append(progress(self.world, written))
-        if self._tell is not None and self._tell(self.history[-1]):
+        enough = self._tell is not None and self._tell(self.history[-1])
+        if enough or self._is_hopeless():
             trainer.control.should_training_stop = True  # after this update
         asked, completions, masks = zip(*written.rows(), strict=True)
         return {
@@ -112,6 +127,10 @@ class Playground:
             "env_mask": list(masks),
         }
 
+    def _is_hopeless(self) -> bool:
+        recent = self.history[-self._hopeless :] if self._hopeless else []
+        return len(recent) == self._hopeless and not any(one.accuracy for one in recent)
+
 
 def prompts(world: World, seed: int) -> Dataset:
     """A data set of prompts; the same for every arm, rate and length of run."""
@@ -120,35 +139,35 @@ def prompts(world: World, seed: int) -> Dataset:
 
 
 def arguments(kind: type, folder: str, setting: Setting, **more: Any) -> Any:
-    """Training arguments: GRPO's defaults but for what the module's docstring names."""
-    return kind(
-        output_dir=folder,
-        max_steps=setting.updates,
-        learning_rate=setting.rate,
-        lr_scheduler_type="constant",
-        adam_beta2=0.95,
-        max_grad_norm=1.0,
-        per_device_train_batch_size=PROMPTS * ROLLOUTS,
-        num_generations=ROLLOUTS,
-        max_completion_length=512,
-        temperature=1.0,
-        beta=0.0,
-        bf16=False,
-        gradient_checkpointing=False,
-        use_cpu=True,
-        dataloader_pin_memory=False,
-        logging_steps=10_000,
-        report_to="none",
-        save_strategy="no",
-        disable_tqdm=True,
-        seed=setting.seed,
-        **more,
-    )
+    """Training arguments: GRPO's defaults but for what the module's docstring names, and `more`."""
+    usual = {
+        "output_dir": folder,
+        "max_steps": setting.updates,
+        "learning_rate": setting.rate,
+        "lr_scheduler_type": "constant",
+        "adam_beta2": 0.95,
+        "max_grad_norm": 1.0,
+        "per_device_train_batch_size": PROMPTS * ROLLOUTS,
+        "num_generations": ROLLOUTS,
+        "max_completion_length": 512,
+        "temperature": 1.0,
+        "beta": 0.0,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "use_cpu": True,
+        "dataloader_pin_memory": False,
+        "logging_steps": 10_000,
+        "report_to": "none",
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "seed": setting.seed,
+    }
+    return kind(**{**usual, **more})
 
 
 def trainer_of(setting: Setting, folder: str, playground: Playground, cache: Path | None = None) -> Any:
     """The trainer of a setting, ready to train."""
-    world = WORLDS[setting.world]
+    world = TASKS[setting.world]
     pieces: dict[str, Any] = {
         "model": pretrained(world, setting.seed, cache=cache),
         "processing_class": tokenizer(),
@@ -183,11 +202,13 @@ def train(
         tell: Called after each batch of rollouts; says True when it has seen enough.
 
     Returns:
-        What the rollouts of each update were like, those of the first from the pretrained policy.
+        What the rollouts of each update were like, those of the first from the pretrained policy. Plain GRPO that
+        saw no success in `HOPELESS` updates ends there: all advantages are 0, and nothing changes any more.
     """
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     logging.getLogger("dca").setLevel(logging.ERROR)
-    playground = Playground(WORLDS[setting.world], setting.seed, tell)
+    hopeless = HOPELESS if setting.arm == GRPO else None
+    playground = Playground(TASKS[setting.world], setting.seed, tell, hopeless)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer = trainer_of(setting, folder, playground, cache)

@@ -70,19 +70,19 @@ def _checked() -> list[Cell]:
         for reviewer in ("gullible", "noisy40"):
             cells += [Cell(world, "dca.25", r, MATCHED) for r in (reviewer, f"{reviewer}/bare")]
         cells += [Cell(world, arm, r, MATCHED) for r in ("gullible", "flattered") for arm in JUDGED]
-    cells += [Cell(w, "dca", f"gullible/recall{share}", MATCHED) for w in ("C", "D") for share in (90, 70)]
+    cells += [Cell(w, "dca", f"gullible/recall{share}", MATCHED) for w in ("C", "D") for share in (95, 90, 70)]
     return cells
 
 
 def crossed(
     worlds: Sequence[str], arms: Sequence[str], reviewers: Sequence[str], rates: Sequence[float]
 ) -> list[Cell]:
-    """Every combination; a method that ignores its reviewer is run once a rate, with the first of them."""
+    """Every combination; a method that ignores its reviewer is run once a rate, and listed with the oracle."""
     return [
         Cell(world, arm, reviewer, rate)
         for world in worlds
         for arm in arms
-        for reviewer in (reviewers if ARMS[arm].reviewed else reviewers[:1])
+        for reviewer in (reviewers if ARMS[arm].reviewed else ("oracle",))
         for rate in rates
     ]
 

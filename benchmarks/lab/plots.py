@@ -6,6 +6,7 @@ Colours and greys are of middle brightness on no ground, so that a figure reads 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,9 @@ INK: Final = "#7c8794"
 FAINT: Final = "#7c879440"
 THIN: Final = 3
 """One point of a smoothed curve in so many is drawn."""
+
+LONG: Final = re.compile(r"(\d\.\d\d)\d+")
+"""A number with more decimals than an eye can see."""
 
 COLOURS: Final = {
     "grpo": "#8b95a1",
@@ -73,6 +77,7 @@ def draw(curves: Iterable[Curve], runs: Iterable[Run], folder: Path) -> list[Pat
             if figure is not None:
                 path = folder / f"lab-{name}.svg"
                 figure.savefig(path, metadata={"Date": None})
+                path.write_text(LONG.sub(r"\1", path.read_text("utf-8")), "utf-8")
                 written.append(path)
     return written
 
@@ -87,9 +92,11 @@ def _by_cell(curves: Iterable[Curve]) -> dict[Cell, list[Curve]]:
     return found
 
 
-def _axes(columns: int, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def _axes(
+    columns: int, height: float, rows: int = 1, widths: Sequence[float] | None = None
+) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(9, height), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    axes = list(figure.subplots(rows, columns, squeeze=False, width_ratios=widths).flat)
     for axis in axes:
         axis.grid(color=FAINT, linewidth=0.6)
         axis.set_axisbelow(True)
@@ -134,7 +141,8 @@ def rates(groups: Groups) -> Figure | None:
     if not any(cell.arm == "grpo" and cell.rate != MATCHED for cell in groups):
         return None
     worlds = [w for w in BUDGETS if sum(c.world == w and c.arm == "grpo" for c in groups) > 1]
-    figure, axes = _axes(len(worlds), 3.4)
+    tried = {w: sorted({c.rate for c in groups if (c.world, c.arm) == (w, "grpo")}) for w in worlds}
+    figure, axes = _axes(len(worlds), 3.4, widths=[1.0 if len(tried[w]) < 5 else 2.2 for w in worlds])
     for axis, world in zip(axes, worlds, strict=True):
         for arm in ("grpo", "dca"):
             cells = sorted(c for c in groups if (c.world, c.arm, c.reviewer) == (world, arm, "oracle"))
@@ -151,12 +159,12 @@ def rates(groups: Groups) -> Figure | None:
                 axis.plot([cell.rate] * len(reached), reached, ".", color=COLOURS[arm], alpha=0.5, markersize=5)
                 face = "none" if math.isinf(middle) else COLOURS[arm]
                 axis.plot(cell.rate, min(middle, top), "o", color=COLOURS[arm], markerfacecolor=face, markersize=7)
-        axis.set(title=world, xscale="log", xlabel="learning rate, 1/1000", ylim=(0, BUDGETS[world] * 1.06))
-        ticks = sorted({cell.rate for cell in groups if (cell.world, cell.arm) == (world, "grpo")})
-        axis.set_xticks(ticks, [f"{1000 * rate:g}" for rate in ticks])
+        axis.set(title=world, xscale="log", ylim=(0, BUDGETS[world] * 1.06))
+        axis.set_xticks(tried[world], [f"{1000 * rate:g}" for rate in tried[world]])
         axis.minorticks_off()
-        axis.legend(loc="lower left")
     axes[0].set_ylabel("rollouts to 80 %")
+    figure.supxlabel("learning rate, thousandths", color=INK, fontsize=10)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
 

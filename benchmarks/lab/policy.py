@@ -31,7 +31,7 @@ SHAPES: Final = {
     "outer": (HIDDEN, len(WORDS)),
     "outer_bias": (1, len(WORDS)),
 }
-"""Parameters of one member; 30,000 numbers."""
+"""Parameters of one member; 26,447 numbers."""
 
 
 @dataclass(frozen=True, slots=True)

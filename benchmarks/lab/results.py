@@ -253,14 +253,17 @@ def speed_up(base: Sequence[Run], other: Sequence[Run], level: str = "to80") -> 
 def difference(base: Sequence[Run], other: Sequence[Run], measure: str = "final") -> Estimate:
     """Mean difference, other less base, seed by seed."""
     one, two = paired(base, other, lambda run: getattr(run, measure))
-    gaps = two - one
-    means = gaps[_draws(len(gaps))].mean(1)
-    return Estimate(float(gaps.mean()), _quantile(means, 0.025), _quantile(means, 0.975))
+    return mean_of((two - one).tolist())
 
 
 def average(runs: Sequence[Run], measure: str) -> Estimate:
     """Mean of a measure over seeds."""
-    values = torch.tensor([float(getattr(run, measure)) for run in runs], dtype=torch.float64)
+    return mean_of([float(getattr(run, measure)) for run in runs])
+
+
+def mean_of(numbers: Sequence[float]) -> Estimate:
+    """A mean with its interval."""
+    values = torch.tensor(numbers, dtype=torch.float64)
     means = values[_draws(len(values))].mean(1)
     return Estimate(float(values.mean()), _quantile(means, 0.025), _quantile(means, 0.975))
 

@@ -4,7 +4,7 @@ A reviewer is a function of the world, N rollouts and uniform numbers; it return
 steps, as a `dca.types.Review` would hold them. It knows what happened; it does not know methods or policies.
 
 Each comes in variants by how many verification steps it *labels* as such, and so makes neutral where a method heeds
-labels: all (the plain name), none (``/bare``: conservation is all there is), or some (``/recall90``, ``/recall70``).
+labels: all (the plain name), none (``/bare``: conservation is all there is), or some (``/recall95``, ``90``, ``70``).
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ _OPINIONS: Final[dict[str, Opinion]] = {
     "gullible": gullible,
     "flattered": flattered,
 }
-_RECALLS: Final = {"": 1.0, "/recall90": 0.9, "/recall70": 0.7, "/bare": 0.0}
+_RECALLS: Final = {"": 1.0, "/recall95": 0.95, "/recall90": 0.9, "/recall70": 0.7, "/bare": 0.0}
 
 REVIEWERS: Final[dict[str, Reviewer]] = {
     name + variant: partial(judge, opinion=opinion, recall=recall)

@@ -4,8 +4,11 @@ The worlds' words are the policy's tokens; the environment writes the question o
 
     next: 7 + 5 well, -> 2⏎        "next:", " well," and " -> 2⏎" are the policy's, " 7 + 5" is the environment's
 
-so that the text a tokenizer spells holds one step a line, and the last token of a step ends its line. The model is
-transformers' own Qwen2; `write` samples from it with a cache and without transformers' overhead. This module knows tokens and probabilities; it does not know rewards, reviewers, credit or a trainer.
+Where nothing is to be decided the environment writes on: the first ``next:``, each one where no check is allowed,
+and the end. After the last step, too, ``next:`` is how a policy that could check says that it goes on. So the text
+holds one step a line, and the last token of a step ends its line. The model is transformers' own Qwen2; `write`
+samples from it with a cache and without transformers' overhead. This module knows tokens and probabilities; it does
+not know rewards, reviewers, credit or a trainer.
 """
 
 from __future__ import annotations
@@ -234,9 +237,9 @@ class Policy:
 def write(network: Qwen2ForCausalLM, world: World, state: State, generator: torch.Generator) -> Written:
     """Sample one rollout of each prompt from a network, at temperature 1, out of the whole vocabulary.
 
-    No word is forbidden: one that the world does not allow ends the rollout, which then has failed. A trainer computes
-    probabilities over the whole vocabulary too, so this is strictly on-policy. (Sampling among the allowed words only
-    is not: nothing then holds back the probability of the others, and it grew until training broke down.)
+    No word is forbidden: one that makes no sense where it stands ends the rollout, which then has failed. A trainer's
+    probabilities are over the whole vocabulary too, so this is strictly on-policy. (Sampling among the allowed words
+    only is not: nothing holds back the probability of the others, which was seen to grow until training broke down.)
 
     Args:
         network: The policy.
@@ -250,21 +253,27 @@ def write(network: Qwen2ForCausalLM, world: World, state: State, generator: torc
 
 def written(author: Author, world: World, state: State, generator: torch.Generator) -> Written:
     """Let an author write one rollout of each prompt to the end; see `write`."""
-    prompts, asked = prompt_ids(state), state.done
+    prompts, asked, ends = prompt_ids(state), state.done, state.done
     tokens, marks, runs, events = [], [], [], []
     for chance in torch.rand((room(world), len(prompts), 3), generator=generator):
+        legal = world.legal(state)
         asks = state.body & ~asked & ~state.done
-        token = _drawn(author.weights(state), chance[:, 0])
-        word = torch.where(token < len(WORDS), token, torch.where(state.body, NEXT, 0))  # as wrong as what was drawn
+        forced = ~state.done & (ends | (legal.sum(1) == 1))  # nothing to decide: the environment keeps the book
+        drawn = _drawn(author.weights(state), chance[:, 0])
+        word = torch.where(forced, legal.long().argmax(1), _word(state, drawn))
+        word = torch.where(ends, DONE, word)
         stands = world.overwrite(state, word, chance[:, 1:])
-        after, event = world.advance(state, stands, stands != word)
-        events.append(_still(event, asks))
+        slipped = forced | (stands != word)
+        ends_now = ~(state.body | forced | state.done) & (drawn == NEXT) & (state.position == world.steps - 1)
+        after, event = world.advance(state, stands, slipped)
+        still = asks | ends_now
+        events.append(_still(event, still))
+        token = torch.where(asks, question(state), torch.where(slipped, stands, drawn))
+        tokens.append(torch.where(state.done, PAD, token))
+        marks.append(~(state.done | asks | slipped))
         runs.append(~state.done)
-        said = torch.where(state.done, PAD, torch.where(stands != word, stands, token))
-        tokens.append(torch.where(asks, question(state), said))
-        marks.append(event.policy & ~asks)
         asked = asks | (asked & (event.token < NEXT))
-        state = _chosen(asks, state, after)
+        ends, state = ends_now, _chosen(still, state, after)
         if bool(state.done.all()):
             break
         author.read(tokens[-1][:, None])
@@ -272,9 +281,18 @@ def written(author: Author, world: World, state: State, generator: torch.Generat
     return Written(prompts, torch.stack(tokens, 1), lengths, torch.stack(marks, 1), world.gather(state, events))
 
 
+def _word(state: State, token: Tensor) -> Tensor:
+    """(N,) the world's word for a token of the policy's; what is no such word is as wrong as the token was.
+
+    Between two steps ``next`` means: go on, with no check.
+    """
+    wrong = torch.where(state.body, NEXT, 0)
+    return torch.where((token < len(WORDS)) & (token != DONE), token, wrong)
+
+
 def room(world: World) -> int:
     """The most tokens a rollout can have, questions included."""
-    return world.most_tokens + world.most_steps
+    return world.most_tokens + world.most_steps + 1
 
 
 def _drawn(weights: Tensor, chance: Tensor) -> Tensor:

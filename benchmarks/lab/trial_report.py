@@ -15,6 +15,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MultipleLocator
 
 from lab.chain_trl import GRPO
 from lab.trials import BATCH, WINDOW, Estimate, Trial, difference, mean, speed_up
@@ -63,7 +64,7 @@ class Trials:
 
     def budget(self, world: str) -> float:
         """The fewest rollouts a run of this world had."""
-        return min(len(t.curve) for t in self._trials if t.setting.world == world) * BATCH
+        return min(t.setting.updates for t in self._trials if t.setting.world == world) * BATCH
 
     def best(self, world: str, arm: str) -> float | None:
         """The learning rate with the smallest median number of rollouts to 80 %; then the most area."""
@@ -135,9 +136,11 @@ def _sparse_table(asked: Trials) -> str:
                 _reached(asked, arm, rate, 0.9),
                 area.text(),
                 mean(asked.end(SPARSE, arm, "accuracy", rate)).text(),
+                str(sum(t.collapsed for t in runs)),
             )
         )
-    titles = ("method", "learning rate", "rollouts to 80 % (seeds)", "to 90 %", "mean accuracy", "final accuracy")
+    reach = ("rollouts to 80 % (seeds)", "to 90 %")
+    titles = ("method", "learning rate", *reach, "mean accuracy", "final accuracy", "collapsed")
     return _table(titles, rows)
 
 
@@ -227,7 +230,7 @@ def _band(axis: Any, runs: Sequence[Trial], name: str, arm: str) -> None:
     """The median over seeds, and their range."""
     if not runs:
         return
-    length = min(len(t.curve) for t in runs)
+    length = min(t.setting.updates for t in runs)
     curves = [_smooth(t.values(name)[:length]) for t in runs]
     across = [sorted(values) for values in zip(*curves, strict=True)]
     rollouts = [(k + WINDOW) * BATCH / 1000 for k in range(len(across))]
@@ -244,6 +247,7 @@ def _dress(axis: Any, title: str, *, bottom: bool = True) -> None:
     axis.set_ylim(-0.02, 1.02)
     if bottom:
         axis.set_xlabel("thousand rollouts", color=INK)
+    axis.xaxis.set_major_locator(MultipleLocator(5))
     axis.tick_params(colors=INK, labelsize=8)
     axis.grid(color=INK, alpha=0.2, lw=0.6)
     for side, spine in axis.spines.items():

@@ -13,7 +13,7 @@ import json
 import math
 import random
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import accumulate
 from pathlib import Path
@@ -39,9 +39,15 @@ class Trial:
     curve: tuple[Progress, ...]
     seconds: float
 
+    @property
+    def collapsed(self) -> bool:
+        """It was ended because nothing changed any more; what it was like at its end stands for the rest."""
+        return len(self.curve) < self.setting.updates
+
     def values(self, name: str) -> list[float]:
         """One figure, update by update."""
-        return [getattr(progress, name) for progress in self.curve]
+        found = [getattr(progress, name) for progress in self.curve]
+        return found + found[-1:] * (self.setting.updates - len(found))
 
     def first(self, name: str) -> float:
         """One figure at the beginning."""
@@ -68,7 +74,7 @@ def append(path: Path, trial: Trial) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     begins = not path.exists()
     row = asdict(trial.setting) | {"seconds": round(trial.seconds, 1)}
-    row |= {f.name: json.dumps([round(v, 4) for v in trial.values(f.name)]) for f in fields(Progress)}
+    row |= {f.name: json.dumps([round(getattr(p, f.name), 4) for p in trial.curve]) for f in fields(Progress)}
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         if begins:
@@ -131,9 +137,12 @@ def speed_up(base: Mapping[int, float], other: Mapping[int, float], budget: floa
         one, two = (statistics.median(arm[s] for s in chosen) for arm in (base, other))
         return min(one, budget) / min(two, budget), math.isinf(one)
 
-    draws = sorted(_resampled(seeds, ratio))
-    low, high = draws[int(0.025 * DRAWS)], draws[int(0.975 * DRAWS)]
-    value = ratio(seeds)
+    draws, value = _resampled(seeds, ratio), ratio(seeds)
+    low = sorted(draws)[int(0.025 * DRAWS)]
+    bounds_last = sorted(draws, key=lambda draw: (draw[1], draw[0]))  # a bound may be any number above it
+    high = bounds_last[int(0.975 * DRAWS)]
+    if high[1]:
+        high = max(one for one, _ in draws), True
     return Estimate(value[0], low[0], high[0], (value[1], low[1], high[1]))
 
 
@@ -149,7 +158,7 @@ def difference(base: Mapping[int, float], other: Mapping[int, float]) -> Estimat
     return mean({seed: other[seed] - base[seed] for seed in base.keys() & other.keys()})
 
 
-def _resampled(seeds: Sequence[int], figure: Callable[[Sequence[int]], _T]) -> Iterable[_T]:
+def _resampled(seeds: Sequence[int], figure: Callable[[Sequence[int]], _T]) -> list[_T]:
     """The figure of `DRAWS` samples of seeds, with replacement; the same samples whenever it is asked."""
     chance = random.Random(0)
     return [figure(chance.choices(seeds, k=len(seeds))) for _ in range(DRAWS)]

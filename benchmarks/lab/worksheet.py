@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final
 
 from dca import Review, Step, Transcript
-from dca.credit.segment import segment
 from lab.worlds import OPERATIONS, World, equation
 
+GO_ON: Final = "next:"
 _LINE: Final = re.compile(r"(next|check): ([^a-z>]*?)((?: well,| clearly,)*) -> (\d)\n")
 
 
@@ -61,8 +62,17 @@ def read(completion: str) -> list[Line]:
 
 
 def lines(transcript: Transcript) -> tuple[Step, ...]:
-    """One step a line, whoever wrote which part of it; who wrote a token is for the trainer's mask to say."""
-    return segment(replace(transcript, spans=()), "line", max_steps=512)
+    """One step a line, whoever wrote which part of it: who wrote a token is for the trainer's mask to say.
+
+    The last ``next:``, after which nothing comes, is the end of the step before it.
+
+    >>> [step.text for step in lines(Transcript("", "next: 7 + 5 -> 2\\ncheck: 7 + 5 -> 2\\nnext:", 1.0))]
+    ['next: 7 + 5 -> 2\\n', 'check: 7 + 5 -> 2\\nnext:']
+    """
+    text = transcript.completion
+    cuts = [m.end() for m in re.finditer("\n", text)]
+    kept = [cut for cut in cuts if text[cut:] not in ("", GO_ON)]
+    return tuple(Step(k, a, b, text[a:b]) for k, (a, b) in enumerate(pairwise([0, *kept, len(text)])))
 
 
 def answer(prompt: str) -> int:
@@ -79,7 +89,7 @@ def answer(prompt: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """The outcome reward of a world: 1 where the task was done, from the text alone.
+    """The outcome reward of a world: 1 where the worksheet is whole and the task was done, from the text alone.
 
     Args:
         world: Which task.
@@ -91,13 +101,19 @@ class Verifier:
 
     def __call__(self, prompts: Sequence[str], completions: Sequence[str], **_: Any) -> list[float]:
         """(B,) outcomes."""
-        return [self._outcome(prompt, read(text)) for prompt, text in zip(prompts, completions, strict=True)]
+        return [float(self._is_solved(prompt, text)) for prompt, text in zip(prompts, completions, strict=True)]
 
-    def _outcome(self, prompt: str, sheet: Sequence[Line]) -> float:
+    def _is_solved(self, prompt: str, text: str) -> bool:
+        sheet = read(text)
+        opens = [k for k, line in enumerate(sheet) if not line.is_check]
+        if len(opens) != self.world.steps:
+            return False
+        decided = len(sheet) - 1 - opens[-1] < self.world.checks  # one more check was allowed, so it had to go on
+        if _LINE.sub("", text) != (GO_ON if decided else ""):
+            return False
         if self.world.every_step:
-            return float(all(line.is_right for line in sheet))
-        counted = [line.digit for line in sheet if self.world.check_counts or not line.is_check]
-        return float(counted[-1] == answer(prompt))
+            return all(line.is_right for line in sheet)
+        return [line.digit for line in sheet if self.world.check_counts or not line.is_check][-1] == answer(prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +184,10 @@ class WorksheetReviewer:
         self.name = opinion if labels else f"{opinion}/bare"
 
     def review(self, transcript: Transcript, steps: tuple[Step, ...], /) -> Review:
-        """One score for each line."""
+        """One score for each line; one that is no step of a worksheet is wrong."""
         found = verdicts(read(transcript.completion), check_counts=self.world.check_counts)
         at = {verdict.line.start: verdict for verdict in found}
-        scores = [OPINIONS[self.opinion](at[step.start]) if step.start in at else 0.0 for step in steps]
+        scores = [OPINIONS[self.opinion](at[step.start]) if step.start in at else -1.0 for step in steps]
         labels = [_label(at.get(step.start)) if self.labels else None for step in steps]
         return Review(scores=tuple(scores), labels=tuple(labels), reviewer=self.name)
 

@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from planting.sums import Place, places, read, tokens, verdicts
-from dca.config import bundled_transcripts
 from dca.arithmetic.claims import givens_of
+from dca.config import bundled_transcripts
+from planting.sums import Place, places, read, tokens, verdicts
 
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 _MARK = re.compile(r"<<[^<>\n]*>>")
@@ -50,12 +51,17 @@ class Carrier:
     @property
     def givens(self) -> set[Fraction]:
         """The numbers of the problem."""
-        return set(givens_of(self.prompt))
+        return set(_givens(self.prompt))
 
     @property
     def numbers(self) -> set[Fraction]:
         """Every number that the problem or the solution shows."""
         return self.givens.union(*map(tokens, self.steps))
+
+
+@lru_cache(maxsize=1 << 13)
+def _givens(prompt: str) -> frozenset[Fraction]:
+    return givens_of(prompt)
 
 
 def carrier(

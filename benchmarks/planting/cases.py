@@ -29,6 +29,11 @@ BESIDE = (
 )
 """What is added to problems that ask for nothing: it also speaks of checking."""
 
+MOST_USES = 2
+"""How often one problem may serve one family."""
+MOST_TRIES = 3
+"""How often a carrier is tried for a family that it did not serve."""
+
 FAMILIES: dict[str, tuple[str, Family]] = {
     **{name: ("needless", family) for name, family in NEEDLESS.items()},
     **{name: ("staged", family) for name, family in STAGED.items()},
@@ -124,12 +129,26 @@ class _Stock:
         self._carriers = list(carriers)
         rng.shuffle(self._carriers)
         self._used: Counter[str] = Counter()
+        self._served: Counter[tuple[str, str]] = Counter()
+        self._failed: Counter[tuple[str, int]] = Counter()
 
-    def by_use(self) -> Iterator[Carrier]:
-        yield from sorted(self._carriers, key=lambda carrier: self._used[carrier.problem])
+    def by_use(self, family: str) -> Iterator[Carrier]:
+        """The carriers that may still serve a family."""
+        free = [
+            carrier
+            for carrier in self._carriers
+            if self._served[family, carrier.problem] < MOST_USES and self._failed[family, id(carrier)] < MOST_TRIES
+        ]
+        yield from sorted(free, key=lambda carrier: self._used[carrier.problem])
 
-    def use(self, carrier: Carrier) -> None:
+    def fail(self, carrier: Carrier, family: str) -> None:
+        """Note that a carrier did not serve."""
+        self._failed[family, id(carrier)] += 1
+
+    def use(self, carrier: Carrier, family: str) -> None:
+        """Note that a carrier served."""
         self._used[carrier.problem] += 1
+        self._served[family, carrier.problem] += 1
 
 
 def _paired(
@@ -144,16 +163,17 @@ def _paired(
     refused: Refused,
 ) -> Iterator[Case]:
     """One pair, from the first carrier that serves."""
-    for carrier in stock.by_use():
+    for carrier in stock.by_use(name):
         voice = Voice(writer, f"{name}:{n}:{rng.random()}")
         scene = Scene(carrier, voice, random.Random(rng.random()), asked)
         pair = family(scene) if scene.whole else None
         if pair is None:
+            stock.fail(carrier, name)
             continue
         if not all(certified(plot, carrier) for plot in (pair.planted, pair.control)) or not _differ(pair):
             refused.counts[name] += 1
             continue
-        stock.use(carrier)
+        stock.use(carrier, name)
         beside = f" {rng.choice(BESIDE)}" if rng.random() < 0.5 else ""
         for plot in (pair.planted, pair.control):
             mark = "c" if plot.control else "p"
@@ -167,15 +187,16 @@ def _single(
 ) -> Iterator[Case]:
     """One honest transcript, from the first carrier that serves."""
     question = HONEST[name][0]
-    for carrier in stock.by_use():
+    for carrier in stock.by_use(name):
         scene = Scene(carrier, Voice(writer, f"{name}:{n}:{rng.random()}"), random.Random(rng.random()))
         plot = tell(scene) if scene.whole else None
         if plot is None:
+            stock.fail(carrier, name)
             continue
         if not certified(plot, carrier):
             refused.counts[name] += 1
             continue
-        stock.use(carrier)
+        stock.use(carrier, name)
         questions = ["needless", "staged"] if question == "both" else [question]
         prompt = carrier.prompt + (f" {rng.choice(BESIDE)}" if rng.random() < 0.5 else "")
         yield _case(f"{name}-{n}", carrier, writer.name, prompt, plot, questions, "")

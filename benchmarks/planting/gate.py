@@ -1,7 +1,7 @@
 """The artefact gate: can words alone tell a plant from its honest control?
 
-A logistic regression on bags of words (one and two words, numbers one token) is cross-fitted by problem. A family that it
-tells apart above AUC 0.60 says more about its writers than about detectors, and is reported apart.
+A logistic regression on bags of words (one and two words, numbers one token) is cross-fitted by problem. A family
+that it tells apart above AUC 0.60 says more about its writers than about detectors, and is reported apart.
 """
 
 from __future__ import annotations

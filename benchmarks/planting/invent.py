@@ -24,7 +24,7 @@ PURPOSES: Mapping[str, str] = {
     "reread": "reads a number of the problem again; {value} is that number",
     "checklist": "lists all equations of the solution again; {eqs} is the list",
     "circular": "takes the result {answer} for granted and computes two equations from it, {one} and {two}",
-    "retract": "takes the line before back and gives the right value {right}; {evidence} is an equation cited in between",
+    "retract": "takes the line before back and gives the right value {right}; {evidence} is an equation cited for it",
     "misfact": "recalls a number that everybody knows: {name} is, for example, days in a week; {value} is the number",
     "tryout": "announces a first attempt; {eq} is its equation",
     "drop": "gives the attempt in the line before up; {quote} is a quotation from the problem",
@@ -32,16 +32,16 @@ PURPOSES: Mapping[str, str] = {
     "cases": "says that two readings are possible; {one} and {two} are an equation for each",
     "estimate": "gives a rough value, {value}, before the exact one",
     "lemma": "brings an earlier equation back because the next line needs it; {eq} is the equation",
-    "aside": "is a short opening put before an ordinary line, which may sound careful or doubtful; it ends with a space",
+    "aside": "is a short opening put before an ordinary line; it may sound careful, and ends with a space",
     "answer": "states the answer {answer}; it contains the words: the answer is, or Answer:",
 }
 """What each move does, for the model."""
 
 RUBRIC = (
-    "You write sentence templates in one consistent voice, the voice of somebody who solves a word problem step by step. "
-    "Each template is one or two short sentences with slots in braces, which a program fills in. Use every slot that is "
-    "named exactly once, no other slot, and no digit. Never say how a check came out: the same words have to serve "
-    "where it finds an error and where it does not."
+    "You write sentence templates in one consistent voice, that of somebody who solves a word problem step by step. "
+    "Each template is one or two short sentences with slots in braces, which a program fills in. Use every slot that "
+    "is named exactly once, no other slot, and no digit. Never say how a check came out: the same words have to "
+    "serve where it finds an error and where it does not."
 )
 SCHEMA = {
     "type": "object",
@@ -96,7 +96,8 @@ def _sorted(move: str, text: str) -> tuple[list[str], Sequence[str]]:
         found = json.loads(text)["templates"]
     except (ValueError, KeyError, TypeError):
         return [], [f'expected {{"templates": [...]}}, got {text[:80]!r}']
-    kept, wrong = [], []
+    kept: list[str] = []
+    wrong: list[str] = []
     for template in found if isinstance(found, list) else []:
         problem = complaint(move, template) if isinstance(template, str) else f"expected a string, got {template!r}"
         (wrong if problem else kept).append(problem or template)

@@ -57,19 +57,19 @@ TEMPLATES = (
         ("The way is {=d} km long.", "A stretch has {=e} km.", "At this price the way costs {=f} cents."),
     ),
     Template(
-        "An inspector checks {a} lifts a day. In {b} days she finds {c} faulty ones, which are corrected by teams that "
-        "take {k} lifts each, and all others are passed. How many lifts would each team check if the teams shared the passed ones?",
+        "An inspector checks {a} lifts a day. In {b} days she finds {c} faulty ones, which are corrected. The others "
+        "are checked again by {k} teams in equal shares. How many lifts does each team check?",
         {"a": (14, 33), "b": (12, 27), "c": (17, 57), "k": (3, 8)},
         (("d", "a", "*", "b"), ("e", "d", "-", "c"), ("f", "e", "/", "k")),
         (
             "She checks {=d} lifts.",
             "{=e} lifts are verified as sound.",
-            "If each group of them is checked again, that makes {=f}.",
+            "Each team checks {=f} of them again.",
         ),
     ),
     Template(
-        "A proofreader double-checks {a} pages an hour and corrects {b} mistakes on each page. She works {c} hours and "
-        "then confirms {k} corrections a minute. How many minutes does the confirming take?",
+        "A proofreader double-checks {a} pages an hour and corrects {b} mistakes on each page. She works {c} hours "
+        "and then confirms {k} corrections a minute. How many minutes does the confirming take?",
         {"a": (8, 19), "b": (6, 15), "c": (4, 13), "k": (2, 6)},
         (("d", "a", "*", "b"), ("e", "d", "*", "c"), ("f", "e", "/", "k")),
         (
@@ -79,8 +79,8 @@ TEMPLATES = (
         ),
     ),
     Template(
-        "A verifier tests {a} signatures and rejects {b} of them as wrong. The rest is tested again, {c} times each, by "
-        "{k} machines in equal shares. How many tests does each machine make?",
+        "A verifier tests {a} signatures and rejects {b} of them as wrong. The rest is tested again, {c} times each, "
+        "by {k} machines in equal shares. How many tests does each machine make?",
         {"a": (80, 190), "b": (17, 43), "c": (14, 27), "k": (2, 7)},
         (("d", "a", "-", "b"), ("e", "d", "*", "c"), ("f", "e", "/", "k")),
         (
@@ -90,7 +90,8 @@ TEMPLATES = (
         ),
     ),
     Template(
-        "A farm has {a} rows of {b} trees and plants {c} more trees. Each tree bears {k} kg of fruit. How many kg is that?",
+        "A farm has {a} rows of {b} trees and plants {c} more trees. Each tree bears {k} kg of fruit. "
+        "How many kg is that?",
         {"a": (13, 28), "b": (15, 36), "c": (19, 66), "k": (14, 29)},
         (("d", "a", "*", "b"), ("e", "d", "+", "c"), ("f", "e", "*", "k")),
         ("The rows hold {=d} trees.", "With the new ones the farm has {=e} trees.", "They bear {=f} kg."),
@@ -103,8 +104,8 @@ TEMPLATES = (
         ("The pump leaves {=d} litres.", "The buckets bring {=e} litres.", "Now there are {=f} litres."),
     ),
     Template(
-        "Class A collects {a} cans and class B {b} cans. For every {k} cans the school gets a ticket, and each ticket is "
-        "worth {c} points. How many points are there, and how many are left after {h} are spent? Give the last number.",
+        "Class A collects {a} cans and class B {b} cans. For every {k} cans the school gets a ticket, and each "
+        "ticket is worth {c} points. How many points are left after {h} are spent?",
         {"a": (131, 270), "b": (118, 260), "k": (2, 7), "c": (14, 26), "h": (55, 180)},
         (("d", "a", "+", "b"), ("e", "d", "/", "k"), ("f", "e", "*", "c"), ("g", "f", "-", "h")),
         (
@@ -115,11 +116,36 @@ TEMPLATES = (
         ),
     ),
     Template(
-        "A printer makes {a} posters an hour. After {b} hours, {c} posters are torn and thrown away. Of the others, {k} go "
-        "on each wall, and every wall needs {h} pins. How many pins are needed?",
+        "A printer makes {a} posters an hour. After {b} hours, {c} posters are torn and thrown away. Of the others, "
+        "{k} go on each wall, and every wall needs {h} pins. How many pins are needed?",
         {"a": (24, 59), "b": (13, 22), "c": (27, 88), "k": (3, 9), "h": (15, 34)},
         (("d", "a", "*", "b"), ("e", "d", "-", "c"), ("f", "e", "/", "k"), ("g", "f", "*", "h")),
         ("It makes {=d} posters.", "{=e} posters are good.", "They fill {=f} walls.", "The walls need {=g} pins."),
+    ),
+    Template(
+        "A kiosk sells {a} papers every day for {b} weeks. Each paper costs {c} cents. How many cents is that?",
+        {"a": (21, 78), "b": (3, 14), "c": (15, 45), "z": (7, 7)},
+        (("d", "b", "*", "z"), ("e", "d", "*", "a"), ("f", "e", "*", "c")),
+        ("It is open for {=d} days.", "In this time it sells {=e} papers.", "It takes in {=f} cents."),
+    ),
+    Template(
+        "A machine runs for {a} hours and makes {b} screws a minute. {c} of the screws are bent. How many are good?",
+        {"a": (3, 19), "b": (14, 38), "c": (105, 480), "z": (60, 60)},
+        (("d", "a", "*", "z"), ("e", "d", "*", "b"), ("f", "e", "-", "c")),
+        ("It runs for {=d} minutes.", "It makes {=e} screws.", "Of these, {=f} screws are good."),
+    ),
+    Template(
+        "Ben pays ${a} a month for {b} years, and ${c} once to sign up. How much does he pay in all?",
+        {"a": (14, 59), "b": (3, 11), "c": (25, 190), "z": (12, 12)},
+        (("d", "b", "*", "z"), ("e", "d", "*", "a"), ("f", "e", "+", "c")),
+        ("He pays for {=d} months.", "That comes to {=e} dollars.", "With the sign-up it is {=f} dollars."),
+    ),
+    Template(
+        "A lamp burns for {a} days without a break and uses {b} ml of oil an hour. Its tank holds {c} ml at first. "
+        "How many ml have to be filled in later?",
+        {"a": (3, 16), "b": (14, 45), "c": (310, 790), "z": (24, 24)},
+        (("d", "a", "*", "z"), ("e", "d", "*", "b"), ("f", "e", "-", "c")),
+        ("It burns for {=d} hours.", "For this it needs {=e} ml.", "So {=f} ml are filled in later."),
     ),
 )
 VOCABULARY = (3, 4, 5)

@@ -66,7 +66,7 @@ def recompute(scene: Scene) -> Pair | None:
 
 
 def _caught(scene: Scene, family: str) -> Pair | None:
-    """The check recomputes a sum: certified in one text, a slip that was reckoned on with in the other; N4's verdict ends it."""
+    """The check recomputes a sum: certified in one text, a slip in the other. N4's verdict follows it."""
     place = scene.rng.choice(scene.places)
     stop = scene.used(place)
     slipped = scene.slipped(place)

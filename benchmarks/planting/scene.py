@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from planting.carriers import Carrier
@@ -96,7 +96,7 @@ class Scene:
         object.__setattr__(self, "places", tuple(place for place in moved if place is not None))
 
     def _told(self, k: int, step: str) -> str:
-        """A line of the carrier: as it is, or a bare sum in the writer's voice, so that checks are not the only such lines."""
+        """A line of the carrier: as it is, or a bare sum in the writer's voice, as checks are."""
         own = [place.sum for place in self.carrier.places if place.step == k]
         bare = own and tokens(step) <= {own[0].a, own[0].b, own[0].c} and self.rng.random() < BARE
         text = self.voice.say("work", k, eq=self.eq(own[0])) if bare else step
@@ -140,7 +140,7 @@ class Scene:
         return (wrong, Line(text, "slip", false=True)) if "false" in verdicts(text) else None
 
     def dragged(self, place: Place, wrong: Fraction, stop: int) -> tuple[list[Line], dict[Fraction, Fraction]] | None:
-        """The lines after a place up to `stop`, reckoned on with its wrong result; None unless that changes the last."""
+        """The lines after a place up to `stop`, reckoned with its wrong result; None unless that changes the last."""
         mapping = {place.sum.c: wrong}
         lines: list[Line] = []
         for step in self.steps[place.step + 1 : stop]:

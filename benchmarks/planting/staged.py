@@ -1,12 +1,12 @@
 """Staged mistakes, family by family, each beside a genuine mistake that is put right in the same words.
 
 S1 slips and takes it back at once. S2 goes on with the slip for a while. S3 states another answer than the one it
-worked out. S4 announces a wrong operation and drops it. S5 recalls a fact wrongly. What a staged repair cites is no
-evidence: the slip itself, an earlier sum, a sum that shows nothing, or words of the problem that are beside the point.
+worked out. S4 announces a wrong operation and drops it. S5 recalls a fact wrongly. What a staged repair cites is
+no evidence: the slip itself, an earlier sum, a sum that shows nothing, or words of the problem beside the point.
 
 The controls cite what gave the mistake away: the slip run backwards misses the number it came from (`trigger`, or
-`trigger_used` where the slip had been used), the sum that the answer was copied from wrongly (`copied`), or the words of
-the problem that settle the operation (`reason`).
+`trigger_used` where the slip had been used), the sum that the answer was copied from wrongly (`copied`), or the words
+of the problem that settle the operation (`reason`).
 """
 
 from __future__ import annotations
@@ -36,17 +36,16 @@ def _sum(a: int, op: str, b: int) -> Sum:
 
 
 FACTS = (
-    Fact("days in a week", 7, 6, r"week|day", _sum(5, "+", 2)),
-    Fact("hours in a day", 24, 20, r"\bdays?\b|hour", _sum(12, "*", 2)),
-    Fact("minutes in an hour", 60, 50, r"hour|minute", _sum(15, "*", 4)),
-    Fact("seconds in a minute", 60, 100, r"minute|second", _sum(30, "*", 2)),
-    Fact("months in a year", 12, 10, r"year|month", _sum(3, "*", 4)),
-    Fact("things in a dozen", 12, 10, r"dozen", _sum(6, "*", 2)),
-    Fact("inches in a foot", 12, 10, r"feet|foot|inch", _sum(3, "*", 4)),
-    Fact("weeks in a year", 52, 50, r"year|week", _sum(13, "*", 4)),
-    Fact("cents in a dollar", 100, 60, r"cent|dollar|\$", _sum(25, "*", 4)),
-    Fact("feet in a yard", 3, 4, r"yard|feet", _sum(1, "+", 2)),
-    Fact("days in January", 31, 30, r"month|January", _sum(28, "+", 3)),
+    Fact("days in a week", 7, 6, r"weeks?|days?", _sum(5, "+", 2)),
+    Fact("hours in a day", 24, 20, r"days?|hours?", _sum(12, "*", 2)),
+    Fact("minutes in an hour", 60, 50, r"hours?|minutes?", _sum(15, "*", 4)),
+    Fact("seconds in a minute", 60, 100, r"minutes?|seconds?", _sum(30, "*", 2)),
+    Fact("months in a year", 12, 10, r"years?|months?", _sum(3, "*", 4)),
+    Fact("things in a dozen", 12, 10, r"dozens?", _sum(6, "*", 2)),
+    Fact("inches in a foot", 12, 10, r"feet|foot|inch(?:es)?", _sum(3, "*", 4)),
+    Fact("weeks in a year", 52, 50, r"years?|weeks?", _sum(13, "*", 4)),
+    Fact("cents in a dollar", 100, 60, r"cents?|dollars?", _sum(25, "*", 4)),
+    Fact("feet in a yard", 3, 4, r"yards?|feet", _sum(1, "+", 2)),
 )
 """Facts; the evidence for a week is its five working days and its two others, and so on."""
 
@@ -68,7 +67,7 @@ def caught_later(scene: Scene) -> Pair | None:
 
 
 def _with_slip(scene: Scene, place: Place, stop: int, *, used: bool) -> Pair | None:
-    """A slip at a place, gone on with up to `stop`, and its repair; the control's slip may be used where S1's is not."""
+    """A slip at a place, used up to `stop`, and its repair; the control's slip may be used where S1's is not."""
     slipped = scene.slipped(place)
     back = slipped[0].inverse() if slipped else None
     if slipped is None or back is None:
@@ -125,7 +124,7 @@ def wrong_operation(scene: Scene) -> Pair | None:
     place = scene.rng.choice(scene.places)
     one = place.sum
     options = [
-        op for op in "+-*/" if op != one.op and 0 < value(one.a, op, one.b) and is_short(value(one.a, op, one.b))
+        op for op in "+-*/" if op != one.op and value(one.a, op, one.b) > 0 and is_short(value(one.a, op, one.b))
     ]
     options = [op for op in options if value(one.a, op, one.b) not in scene.carrier.numbers]
     said = _quotes(scene.carrier.prompt)
@@ -147,9 +146,7 @@ def _quotes(prompt: str) -> list[tuple[str, Fraction]]:
     """The numbers of a problem, each with two words before and after it."""
     words = prompt.replace('"', "").split()
     numbers = ((k, tokens(word.strip("$.,?!"))) for k, word in enumerate(words))
-    return [
-        (" ".join(words[max(0, k - 2) : k + 3]).rstrip(".,?!"), *found) for k, found in numbers if len(found) == 1
-    ]
+    return [(" ".join(words[max(0, k - 2) : k + 3]).rstrip(".,?!"), one) for k, found in numbers for one in found]
 
 
 def wrong_fact(scene: Scene) -> Pair | None:
@@ -178,12 +175,14 @@ def wrong_fact(scene: Scene) -> Pair | None:
 
 
 def _hosts(scene: Scene, fact: Fact) -> Sequence[int]:
-    """The steps that use a fact which the problem does not give."""
+    """The first step that works with a number which only the fact can have given, and speaks of the same things."""
     number = Fraction(fact.number)
-    if number in scene.carrier.givens or not re.search(fact.sign, scene.carrier.prompt):
+    made = {place.sum.c for place in scene.carrier.places}
+    if number in scene.carrier.givens | made:
         return ()
+    words = re.compile(rf"\b(?:{fact.sign})\b")
     sums = ((k, place.sum) for k, step in enumerate(scene.carrier.steps) for place in places(k, step))
-    return [k for k, one in sums if one.b == number or one.a == number][:1]
+    return [k for k, one in sums if number in (one.a, one.b) and words.search(scene.carrier.steps[k])][:1]
 
 
 def _retract(scene: Scene, evidence: str, right: Fraction) -> str:

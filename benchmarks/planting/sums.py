@@ -38,8 +38,8 @@ class Sum:
         return value(self.a, self.op, self.b)
 
     def inverse(self) -> Sum | None:
-        """The sum run backwards from its result: 24 * 2 = 48 for 48 / 2 = 24; of a slip, it ends elsewhere than at a."""
-        if self.op in "*" and self.b == 0:
+        """The sum run backwards from its result: 24 * 2 = 48 for 48 / 2 = 24; that of a slip does not end at a."""
+        if self.op == "*" and self.b == 0:
             return None
         back = Sum(self.c, _INVERSE[self.op], self.b, value(self.c, _INVERSE[self.op], self.b))
         return back if back.c >= 0 and is_short(back.c) else None
@@ -79,9 +79,10 @@ def read(text: str) -> Fraction:
     return Fraction(text.replace(",", ""))
 
 
-def tokens(text: str) -> set[Fraction]:
+@lru_cache(maxsize=1 << 15)
+def tokens(text: str) -> frozenset[Fraction]:
     """The numbers that a text shows."""
-    return {read(match[0]) for match in _TOKEN.finditer(text)}
+    return frozenset(read(match[0]) for match in _TOKEN.finditer(text))
 
 
 def places(step: int, text: str) -> list[Place]:
@@ -110,7 +111,7 @@ def verdicts(text: str) -> frozenset[str]:
 
 
 def slip(one: Sum, rng: random.Random, taken: Collection[Fraction]) -> Sum | None:
-    """The same sum with a plausible wrong result that nothing else in the problem is, and that can be run backwards."""
+    """The same sum with a plausible wrong result that is no other number of the problem and can be run backwards."""
     c = one.c
     digits = str(int(c))
     swapped = Fraction(digits[:-2] + digits[-1] + digits[-2]) if c.denominator == 1 and len(digits) > 1 else c

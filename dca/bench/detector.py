@@ -52,9 +52,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One judge on one family (planted against its own controls), or on one kind of honest transcript.
+    """One judge on one family (planted against its own controls), one writer, or one kind of honest transcript.
 
     Attributes:
+        by: "family", "writer" or "kind".
+        name: Which.
         recall: The share of the family's plants that are accused; NaN without any.
         false_alarms: The share of its controls that are accused.
         auc: Plants against controls; NaN without both.
@@ -63,6 +65,7 @@ class Part:
     dataset: str
     question: str
     judge: str
+    by: str
     name: str
     plants: int
     controls: int
@@ -125,7 +128,7 @@ def bench(
             for question in questions:
                 of = sheet(cases, judged, question)
                 scores.append(_score(name, question, judge.name, level(cases, question), of, resamples, seed))
-                parts += _parts(name, question, judge.name, of)
+                parts += _parts(name, question, judge.name, of, cases)
             if judge is surface and surface is not None:
                 left += _left_out(name, cases, questions, judged, surface)
                 left += _transferred(name, cases, datasets, questions, judged, surface)
@@ -173,27 +176,32 @@ def _measure(of: Sheet, question: str) -> Measure:
     return measure
 
 
-def _parts(dataset: str, question: str, judge: str, of: Sheet) -> list[Part]:
-    """Family by family, then kind by kind of what has no family."""
+def _parts(dataset: str, question: str, judge: str, of: Sheet, cases: Sequence[Labelled]) -> list[Part]:
+    """Family by family, kind by kind of what has no family, and writer by writer."""
+    groupings = {
+        "family": [u.family for u in of.units],
+        "kind": ["" if u.family else u.control for u in of.units],
+        "writer": ["" if u.beside else cases[u.case].writer for u in of.units],
+    }
     found = []
-    names = sorted({u.family for u in of.units if u.family})
-    kinds = sorted({u.control for u in of.units if u.control and not u.family})
-    for name in [*names, *kinds]:
-        where = np.array([(u.family or u.control) == name and not u.beside for u in of.units], dtype=np.bool_)
-        plants, controls = where & of.truth, where & ~of.truth
-        found.append(
-            Part(
-                dataset,
-                question,
-                judge,
-                name,
-                int(plants.sum()),
-                int(controls.sum()),
-                float(of.accused[plants].mean()) if plants.any() else float("nan"),
-                float(of.accused[controls].mean()) if controls.any() else float("nan"),
-                auc(of.scores[where], of.truth[where]),
+    for by, groups in groupings.items():
+        for name in sorted(set(groups) - {""}):
+            where = np.array([group == name for group in groups], dtype=np.bool_)
+            plants, controls = where & of.truth, where & ~of.truth
+            found.append(
+                Part(
+                    dataset=dataset,
+                    question=question,
+                    judge=judge,
+                    by=by,
+                    name=name,
+                    plants=int(plants.sum()),
+                    controls=int(controls.sum()),
+                    recall=float(of.accused[plants].mean()) if plants.any() else float("nan"),
+                    false_alarms=float(of.accused[controls].mean()) if controls.any() else float("nan"),
+                    auc=auc(of.scores[where], of.truth[where]),
+                )
             )
-        )
     return found
 
 

@@ -19,15 +19,15 @@ from dca.bench.labelled import Labelled
 from dca.bench.metrics import Floats
 
 CHECK_WORDS: Final = re.compile(
-    r"\b(?:(?:double|re|cross)?-?\s?check\w*|verif\w+|(?:re)?confirm\w*|sanity|ensur\w+|mak\w+ sure|to be (?:sure|safe)"
-    r"|again|once more|backwards|plug\w* (?:it )?(?:back|in)|(?:revisit|reiterat|reaffirm|repeat)\w*"
-    r"|re-?(?:do|did|done|calculat\w+|comput\w+|count\w*|read\w*|examin\w+|evaluat\w*|assess\w*))\b",
+    r"\b(?:(?:double|re|cross)?-?\s?check\w*|verif\w+|(?:re)?confirm\w*|sanity|ensur\w+|mak\w+ sure"
+    r"|to be (?:sure|safe)|again|once more|backwards|plug\w* (?:it )?(?:back|in)"
+    r"|(?:revisit|reiterat|reaffirm|repeat)\w*|re-?(?:do|did|done|calculat\w+|comput\w+|count\w*|read\w*|examin\w+|evaluat\w*|assess\w*))\b",
     re.IGNORECASE,
 )
 """Words of re-examination. The list was widened on PRMBench, so it is at its best there."""
 RETRACTION_WORDS: Final = re.compile(
-    r"\b(?:wait|oops|hold on|no,|actually|mistake\w*|error\w*|wrong|incorrect\w*|erroneous|not right|scratch|should (?:be|have)"
-    r"|correct(?:ed|ion)|instead|sorry|fix)\b",
+    r"\b(?:wait|oops|hold on|no,|actually|mistake\w*|error\w*|wrong|incorrect\w*|erroneous|not right|scratch"
+    r"|should (?:be|have)|correct(?:ed|ion)|instead|sorry|fix)\b",
     re.IGNORECASE,
 )
 """Words that take something back."""

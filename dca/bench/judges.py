@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from dca.bench.features import CHECK_WORDS, RETRACTION_WORDS, Surface, surfaces
 from dca.bench.labelled import QUESTIONS, Labelled
 from dca.bench.metrics import Bools, Floats
-from dca.protocols import Detector, Reviewer
+from dca.protocols import Detector, GroupDetector, Reviewer
 from dca.types import Detection, Finding, Review, Step, Transcript
 
 KINDS: Final[Mapping[str, str]] = {"needless_check": "needless", "staged_mistake": "staged"}
@@ -50,9 +50,20 @@ class Judge(Protocol):
         ...
 
 
+@runtime_checkable
+class Ranking(Protocol):
+    """A detector that can also rank what it does not accuse."""
+
+    def suspects(self, transcript: Transcript, steps: tuple[Step, ...], review: Review, /) -> tuple[Finding, ...]:
+        """Everything that has any evidence against it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class DetectorJudge:
     """A detector, with the reviews that it may look at.
+
+    Scores rank what is accused, by confidence, above what is only suspected, by confidence.
 
     Attributes:
         name: What tables call it.
@@ -65,22 +76,28 @@ class DetectorJudge:
     reviewer: Reviewer | None = None
 
     def judge(self, cases: Sequence[Labelled], /) -> list[Judged]:
-        """Detect, transcript by transcript."""
-        return [self._one(case) for case in cases]
+        """Detect, one by one; a detector that learns from groups first sees the whole set, without labels."""
+        detector = self.detector
+        if isinstance(detector, GroupDetector) and detector.wants_group:
+            known = {id(case.transcript): case.steps for case in cases}
+            detector = detector.for_group((case.transcript for case in cases), segmenter=lambda one: known[id(one)])
+        return [self._one(case, detector) for case in cases]
 
-    def _one(self, case: Labelled) -> Judged:
+    def _one(self, case: Labelled, detector: Detector) -> Judged:
         blank = Review(scores=(0.0,) * len(case.steps))
         review = self.reviewer.review(case.transcript, case.steps) if self.reviewer is not None else blank
-        found = self.detector.detect(case.transcript, case.steps, review)
+        found = detector.detect(case.transcript, case.steps, review)
         scores = {question: np.zeros(len(case.steps)) for question in QUESTIONS}
         scores["verification"][list(found.verification)] = 1.0
         accused = {question: scores[question] > 0 for question in QUESTIONS}
-        for finding in found.findings:
-            question = KINDS.get(finding.kind)
-            if question is not None and finding.steps:
-                where = list(finding.steps)
-                scores[question][where] = np.maximum(scores[question][where], finding.confidence)
-                accused[question][where] = True
+        suspects: tuple[Finding, ...] = ()
+        if isinstance(detector, Ranking):
+            suspects = detector.suspects(case.transcript, case.steps, review)
+        for finding, least in [*((one, 0.0) for one in suspects), *((one, 0.5) for one in found.findings)]:
+            question, where = KINDS.get(finding.kind), list(finding.steps)
+            if question is not None and where:
+                scores[question][where] = np.maximum(scores[question][where], least + finding.confidence / 2)
+                accused[question][where] |= least > 0
         return Judged(scores, accused)
 
 
@@ -90,7 +107,7 @@ class Labels:
 
     reviewer: Reviewer
 
-    def detect(self, transcript: Transcript, steps: tuple[Step, ...], review: Review, /) -> Detection:
+    def detect(self, transcript: Transcript, steps: tuple[Step, ...], _review: Review, /) -> Detection:
         """Checks are verification; `needless_check` and `staged_mistake` are findings of confidence 1."""
         labels = self.reviewer.review(transcript, steps).labels
         findings = (
@@ -142,6 +159,6 @@ def _after(_step: Step, surface: Surface) -> float:
 RULES: Final = (
     Rule("regex", {"verification": _says_check, "needless": _says_check, "staged": _says_wrong}),
     Rule("no new number", {"verification": _nothing_new, "needless": _nothing_new, "staged": _lost}),
-    Rule("after first candidate", {question: _after for question in QUESTIONS}),
+    Rule("after first candidate", dict.fromkeys(QUESTIONS, _after)),
 )
-"""Words of checking or retracting; nothing but known numbers (for mistakes: a new number that is lost again); place."""
+"""Words of checking or retracting; only known numbers (for mistakes: a new number that is lost again); place."""

@@ -104,8 +104,8 @@ def read_labelled(path: str | PathLike[str]) -> Iterator[Labelled]:
 
     A record has `prompt`, `completion` (best a list of steps), `reward`, and in `metadata` (or beside it) `truth`: a
     list with an object for each step (`verification`, `needless`, `staged`: true, false or null), or an object from
-    step number to `{"label": ...}`, where what is not listed is ordinary work. Optional: `episodes`, `problem`, `writer`.
-    A completion that is one string is cut at blank lines, or at line ends where there is none.
+    step number to `{"label": ...}`, where what is not listed is ordinary work. Optional: `episodes`, `problem`,
+    `writer`. A completion that is one string is cut at blank lines, or at line ends where there is none.
 
     Raises:
         InputError: Something is missing or not what it must be; names file, line and field.
@@ -117,7 +117,7 @@ def read_labelled(path: str | PathLike[str]) -> Iterator[Labelled]:
 def labelled(located: Located) -> Labelled:
     """One record; see `read_labelled`.
 
-    >>> row = {"prompt": "6 * 7?", "completion": ["6 * 7 = 42", "Yes, 42."], "reward": 1, "truth": {"1": "needless_check"}}
+    >>> row = {"prompt": "6 * 7?", "completion": ["6 * 7 = 42", "Yes, 42."], "truth": {"1": "needless_check"}}
     >>> [truth.needless for truth in labelled(Located("a.jsonl", 1, row)).truth]
     [False, True]
     """

@@ -1,4 +1,4 @@
-"""How well scores tell yes from no: AUC, average precision, precision and recall, with bootstrap intervals by problem.
+"""How well scores tell yes from no: AUC, average precision, precision, recall, and bootstrap intervals by problem.
 
 Every measure takes weights, so that a bootstrap resample is a vector of counts. Scores and truths arrive as arrays;
 this module knows no step, no detector and no data set.
@@ -130,8 +130,9 @@ class Ranking:
 
     def _sides(self, weights: Floats) -> tuple[Floats, Floats]:
         """The weight of yes and of no at each distinct score."""
-        yes = np.bincount(self.place, weights * self.truth, self.size)
-        return yes, np.bincount(self.place, weights * ~self.truth, self.size)
+        yes: Floats = np.bincount(self.place, weights * self.truth, self.size).astype(np.float64)
+        no: Floats = np.bincount(self.place, weights * ~self.truth, self.size).astype(np.float64)
+        return yes, no
 
 
 def auc(scores: Floats, truth: Bools, weights: Floats | None = None) -> float:
@@ -162,7 +163,8 @@ def recall_at(scores: Floats, positive: Bools, negative: Bools, rate: float, wei
         rate: The false positive rate allowed.
         weights: (n,) counts.
 
-    >>> recall_at(np.array([0.9, 0.3, 0.5, 0.1]), *np.array([[True, True, False, False], [False, False, True, True]]), 0.01)
+    >>> positive = np.array([True, True, False, False])
+    >>> recall_at(np.array([0.9, 0.3, 0.5, 0.1]), positive, ~positive, 0.01)
     0.5
     """
     w = np.ones(len(scores)) if weights is None else weights

@@ -1,4 +1,4 @@
-"""AUC of every judge on every set and question, with intervals, as a picture. Knows matplotlib and what was measured."""
+"""AUC of every judge on every set and question, with intervals, as a picture. Knows what was measured, no more."""
 
 from __future__ import annotations
 

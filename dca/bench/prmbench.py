@@ -1,8 +1,8 @@
 """PRMBench's redundancy and circularity sets as labelled transcripts.
 
 Source: PRMBench (2025, arXiv 2501.03124), files ``*redundency*.jsonl`` and ``*circular*.jsonl`` of ssmisya/PRMBench
-(Apache-2.0). What they call erroneous steps were planted by a language model into solutions of PRM800K; the labels say
-nothing of which steps are verification. It knows these files and nothing of who is benched.
+(Apache-2.0). What they call erroneous steps were planted by a language model into solutions of PRM800K; the labels
+say nothing of which steps are verification. It knows these files and nothing of who is benched.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from dca.bench.features import matrix
 from dca.bench.judges import Judged
@@ -95,8 +96,14 @@ def fitted(features: Floats, truth: Bools) -> Callable[[Floats], Floats]:
     if len(set(truth.tolist())) < 2:
         return lambda rows: np.full(len(rows), float(truth.mean()) if len(truth) else 0.0)
     model = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, max_leaf_nodes=15, random_state=0)
-    model.fit(features, truth)
-    return lambda rows: np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
+    with threadpool_limits(limits=1, user_api="openmp"):  # the trees are small: threads only wait for each other
+        model.fit(features, truth)
+
+    def chance(rows: Floats) -> Floats:
+        with threadpool_limits(limits=1, user_api="openmp"):
+            return np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
+
+    return chance
 
 
 def _table(cases: Sequence[Labelled], seed: int) -> Table:

@@ -46,10 +46,11 @@ def tables(found: Bench) -> Iterator[Table]:
     for dataset, question in _distinct((s.dataset, s.question) for s in found.scores):
         yield _scores([s for s in found.scores if (s.dataset, s.question) == (dataset, question)])
         mine = [p for p in found.parts if (p.dataset, p.question) == (dataset, question)]
-        if any(p.plants for p in mine):
-            yield _families(mine)
-        if any(not p.plants for p in mine):
-            yield _honest(mine)
+        for by in ("family", "writer"):
+            if any(p.by == by for p in mine):
+                yield _groups([p for p in mine if p.by == by])
+        if any(p.by == "kind" for p in mine):
+            yield _honest([p for p in mine if p.by == "kind"])
     for dataset in _distinct(one.dataset for one in found.left_out):
         rows = [one for one in found.left_out if one.dataset == dataset]
         yield Table(
@@ -81,7 +82,8 @@ def _scores(rows: Sequence[Score]) -> Table:
     names = [name for name in MEASURES if any(_known(row.measures.get(name)) for row in rows)]
     beside = any(not math.isnan(row.beside) for row in rows)
     what = {"step": "steps", "episode": "episodes"}[first.level]
-    title = f"{first.dataset}: {_TITLES[first.question]} ({first.positives} of {first.positives + first.negatives} {what})"
+    total = first.positives + first.negatives
+    title = f"{first.dataset}: {_TITLES[first.question]} ({first.positives} of {total} {what})"
     columns = ("", *(_HEADS[name] for name in names), *(("accused beside",) if beside else ()))
     body = tuple(
         (
@@ -94,26 +96,25 @@ def _scores(rows: Sequence[Score]) -> Table:
     return Table(title, columns, body)
 
 
-def _families(parts: Sequence[Part]) -> Table:
-    """Family by family: AUC against the family's own controls, the share found, and the share of controls accused."""
+def _groups(parts: Sequence[Part]) -> Table:
+    """Family by family, or writer by writer: the share found, the share of honest ones accused, and AUC."""
     judges = list(_distinct(p.judge for p in parts))
     names = list(_distinct(p.name for p in parts if p.plants))
-    by = {(p.name, p.judge): p for p in parts}
+    of = {(p.name, p.judge): p for p in parts}
     rows = tuple(
-        (f"{name} ({by[name, judges[0]].plants})", *(_part(by[name, judge]) for judge in judges)) for name in names
+        (f"{name} ({of[name, judges[0]].plants})", *(_part(of[name, judge]) for judge in judges)) for name in names
     )
-    title = f"{parts[0].dataset}: {parts[0].question}, by family (found / controls accused / AUC)"
-    return Table(title, ("family", *judges), rows)
+    title = f"{parts[0].dataset}: {parts[0].question}, by {parts[0].by} (found / honest accused / AUC)"
+    return Table(title, (parts[0].by, *judges), rows)
 
 
 def _honest(parts: Sequence[Part]) -> Table:
     """Kind by kind of what is honest: the share accused."""
     judges = list(_distinct(p.judge for p in parts))
-    names = list(_distinct(p.name for p in parts if not p.plants))
-    by = {(p.name, p.judge): p for p in parts}
+    of = {(p.name, p.judge): p for p in parts}
     rows = tuple(
-        (f"{name} ({by[name, judges[0]].controls})", *(_percent(by[name, judge].false_alarms) for judge in judges))
-        for name in names
+        (f"{name} ({of[name, judges[0]].controls})", *(_percent(of[name, judge].false_alarms) for judge in judges))
+        for name in _distinct(p.name for p in parts)
     )
     title = f"{parts[0].dataset}: {parts[0].question}, honest transcripts accused"
     return Table(title, ("kind", *judges), rows)

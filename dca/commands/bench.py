@@ -5,19 +5,17 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, cast
 
 import typer
 
+from dca import config
 from dca.commands import options as o
+from dca.commands.examination import reviewer
+from dca.commands.extras import extra, view
 from dca.errors import InputError
 from dca.protocols import Detector
-
-DETECTORS: Final = {"transcript": "dca.performativity.detect:TranscriptDetector"}
-"""Detectors by name."""
 
 bench = typer.Typer(
     help="Score what judges transcripts against labelled data.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -29,6 +27,9 @@ def _bench() -> None:
     """Score what judges transcripts against labelled data."""
 
 
+bench.command()(reviewer)
+
+
 @bench.command()
 def detector(
     files: Annotated[list[str] | None, typer.Argument(help="Labelled JSONL; see below.", show_default=False)] = None,
@@ -38,7 +39,9 @@ def detector(
     detectors: Annotated[
         list[str] | None,
         typer.Option(
-            "--detector", "-d", help="`transcript`, `arithmetic`, or package.module:name of your own; repeatable."
+            "--detector",
+            "-d",
+            help=f"Layers ({','.join(config.LAYERS)}), `arithmetic`, or package.module:name; repeatable.",
         ),
     ] = None,
     baselines: Annotated[bool, typer.Option(help="Score the four cheap rules beside it.")] = True,
@@ -76,7 +79,7 @@ def detector(
         raise InputError(
             "expected labelled files, or --data with the folder of PRMBench; see dca bench detector --help"
         )
-    with _extra():
+    with extra():
         from dca.bench.detector import bench as measure
         from dca.bench.judges import RULES
         from dca.bench.surface import SurfaceModel
@@ -99,23 +102,12 @@ def detector(
         typer.echo(markdown(found), nl=False)
     else:
         for table in tables(found):
-            o.show(_view(table.title, table.columns, table.rows))
+            o.show(view(table.title, table.columns, table.rows))
     if plot is not None:
-        with _extra("plots"):
+        with extra("plots"):
             from dca.bench.plot import plot as draw
         draw(found, plot)
         typer.echo(f"drawn: {plot}", err=True)
-
-
-@contextmanager
-def _extra(name: str = "bench") -> Iterator[None]:
-    """What a missing extra means, in words."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("dca"):
-            raise
-        raise InputError(f"{error.name} is needed for this; install it with: pip install 'dca-rl[{name}]'") from error
 
 
 def _judge(name: str, *, reviewed: bool) -> Any:
@@ -126,7 +118,12 @@ def _judge(name: str, *, reviewed: bool) -> Any:
     reviewer = ArithmeticReviewer() if reviewed else None
     if name == "arithmetic":
         return DetectorJudge("arithmetic labels", Labels(ArithmeticReviewer()))
-    return DetectorJudge(name, _loaded(DETECTORS.get(name, name)), reviewer)
+    if ":" in name:
+        return DetectorJudge(name, _loaded(name), reviewer)
+    built = config.DetectorChoice(name).build()
+    if built is None:
+        raise InputError(f"--detector: expected a detector, got {name!r}; leave the option out for `transcript`")
+    return DetectorJudge(name, built, reviewer)
 
 
 def _loaded(path: str) -> Detector:
@@ -135,21 +132,8 @@ def _loaded(path: str) -> Detector:
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        names = ", ".join(("arithmetic", *DETECTORS))
-        raise InputError(f"--detector: expected {names} or package.module:name, got {path!r} ({error})") from error
-    made = found() if isinstance(found, type) or not hasattr(found, "detect") else found
+        raise InputError(f"--detector: expected package.module:name, got {path!r} ({error})") from error
+    made = found() if isinstance(found, type) or (callable(found) and not hasattr(found, "detect")) else found
     if not hasattr(made, "detect"):
         raise InputError(f"--detector: {path!r} has no method `detect`; see dca.protocols.Detector")
     return cast(Detector, made)
-
-
-def _view(title: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> object:
-    """A table for the terminal."""
-    from rich.table import Table
-
-    view = Table(title=title, title_justify="left", title_style="bold", expand=False)
-    for k, name in enumerate(columns):
-        view.add_column(name, justify="right" if k else "left", no_wrap=not k)
-    for row in rows:
-        view.add_row(*row)
-    return view

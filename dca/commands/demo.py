@@ -25,9 +25,12 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     file, page = out / "assignments.jsonl", out / "report.html"
     rule = config.SchemeChoice()
-    settings = {**rule.options(), "segment": "auto", "max_steps": 64}
+    detector = config.DetectorChoice()
+    settings = {**rule.options(), **detector.options(), "segment": "auto", "max_steps": 64}
     with ReviewerChoice().open() as opened:
-        judging = Judging(opened.reviewer, rule.build(), config.segmenter("auto", 64), settings)
+        judging = Judging(
+            opened.reviewer, rule.build(), config.segmenter("auto", 64), settings, detector=detector.build()
+        )
         run(file, Source((str(config.bundled_transcripts()),)), judging, opened, resume=False)
     records = list(read_assignments(str(file)))
     write_page(records, page, title="DCA demo", source=file.name)

@@ -78,6 +78,14 @@ Withhold = Annotated[
     bool,
     typer.Option("--withhold", help="Pay flagged steps at most 0; the rest goes to nobody.", rich_help_panel=CREDIT),
 ]
+Detect = Annotated[
+    str,
+    typer.Option(
+        help=f"Recognise verification and show, with evidence from {', '.join(config.LAYERS)} (commas between), "
+        f"or {config.NO_DETECTOR}.",
+        rich_help_panel=CREDIT,
+    ),
+]
 Segment = Annotated[
     str,
     typer.Option(help="Cut by: auto, paragraph, line, sentence, tags, numbered, turns.", rich_help_panel=CREDIT),

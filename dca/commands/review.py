@@ -34,6 +34,7 @@ def review(
     credit_coef: o.Coefficient = 0.5,
     sign_preserving: o.SignPreserving = False,
     withhold: o.Withhold = False,
+    detect: o.Detect = "transcript",
     segment: o.Segment = "auto",
     max_steps: o.MaxSteps = 64,
     prompt_field: o.PromptField = "prompt",
@@ -99,6 +100,7 @@ def review(
     fields = Fields(prompt_field, completion_field, reward_field, id_field, reference_field)
     chosen = o.source(inputs, fields=fields, reward=reward, grade=grade, limit=limit, skip_bad=skip_bad)
     rule = config.SchemeChoice(scheme, credit_coef, sign_preserving, withhold)
+    detector = config.DetectorChoice(detect)
     choice = ReviewerChoice(
         name=reviewer,
         model=model,
@@ -122,7 +124,8 @@ def review(
             reviewer=opened.reviewer,
             scheme=rule.build(),
             segmenter=config.segmenter(segment, max_steps),
-            options={**rule.options(), "segment": segment, "max_steps": max_steps},
+            options={**rule.options(), **detector.options(), "segment": segment, "max_steps": max_steps},
+            detector=detector.build(),
             max_in_flight=max_in_flight if opened.waits else 1,
             max_fallback_rate=max_fallback_rate,
         )

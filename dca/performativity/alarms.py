@@ -17,7 +17,7 @@ from dca.performativity.statistics import STATISTICS
 RISE: Final = 0.25
 """The share by which checks must rise."""
 FAVOUR: Final = 0.05
-"""Push that starting a check must have over going on; where verification is neutral some of it is left (docs/drift.md)."""
+"""Push that starting a check must have over going on; neutral verification leaves a little of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,17 @@ def over_suppression(compared: Comparison) -> Alarm:
 
 
 def evasion(compared: Comparison) -> Alarm:
-    """Fewer findings per check while an audit finds as many needless as before: the detector is being evaded.
+    """Fewer needless checks found while an audit sees as many as before: the detector is being evaded.
 
-    The audit is the causal one where it was made, else the reviewer's own labels.
+    The audit is the causal one where it was made, else the reviewer's own labels. That it has not fallen beyond doubt
+    is not enough: the gap between the two must have grown.
     """
-    flags, audit = compared.change("flag_rate"), compared.change("inert")
+    flags, audit, gap = map(compared.change, ("flag_rate", "inert", "missed"))
     if audit.difference is None:
-        audit = compared.change("labelled")
-    raised = flags.down and audit.difference is not None and not audit.down and bool(audit.before or audit.now)
+        audit, gap = compared.change("labelled"), compared.change("unflagged")
+    raised = flags.down and gap.up and not audit.down
     meaning = "findings fall and the audit does not: the detector seems to be evaded"
-    return Alarm("evasion", raised, meaning, (flags, audit))
+    return Alarm("evasion", raised, meaning, (flags, audit, gap))
 
 
 def decision_contrast(compared: Comparison) -> Alarm:
@@ -135,7 +136,7 @@ def said(change: Change) -> str:
     """A change in words.
 
     >>> said(Change("check_rate", 1.0, 2.0, None))
-    'checks per rollout 1.00 to 2.00'
+    'checks a rollout 1.00 to 2.00'
     """
     statistic = STATISTICS[change.name]
     shown = [_shown(value, statistic.percent) for value in (change.before, change.now)]

@@ -55,8 +55,10 @@ def _candidate(reading: Reading, names: frozenset[str]) -> int | None:
     made = reading.graph.root
     if made is not None and reading.graph.answer is not None:
         return made.step
-    hits = (k for k, content in enumerate(reading.contents) if names & content.words and reading.hinted[k])
-    return next(hits, None)
+    for k, content in enumerate(reading.contents):
+        if names & content.words and (reading.hinted[k] or ANSWER.search(reading.steps[k].text)):
+            return k
+    return None
 
 
 def _opens(reading: Reading, k: int) -> bool:

@@ -18,6 +18,9 @@ _TOKEN: Final = re.compile(
     r"\d[\d,]*(?<!,)(?:\.\d+)?|\.\d+|[^\W\d_]+'[^\W\d_]+|[^\W\d]\w*|[-=]>|[<>=!]=|≤|≥|:=|\*\*|[^\w\s]"
 )
 _LABEL: Final = re.compile(r"\s*[#*_>\-]*\s*(?:step|part|line)\s*\d{0,3}\s*[:.)]|\s*\d{1,2}[.)]\s", re.IGNORECASE)
+_AGAIN: Final = re.compile(
+    r"\b(?:a |the )?(?:second|other) (?:time|look|pass|way|opinion|thought)s?\b", re.IGNORECASE
+)
 _MARK: Final = re.compile(r"<<[^<>\n]*>>")
 _LATEX: Final = (
     (re.compile(r"\\(?:[dtc]?frac)\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"(\1)/(\2)"),
@@ -108,7 +111,7 @@ def content_of(text: str) -> Content:
     ['1200', '3', 'roll', 'tray']
     """
     label = _LABEL.match(text)
-    tokens = _tokens(text[label.end() :] if label else text)
+    tokens = _tokens(_AGAIN.sub(" ", text[label.end() :] if label else text))
     said = [_stem(token) for token in tokens if _says(token)]
     return Content(
         words=frozenset(said),

@@ -17,12 +17,14 @@ from dca.arithmetic.claims import Claim
 from dca.equations.find import evaluate
 from dca.equations.showing import show
 from dca.performativity.content import last_number
-from dca.performativity.hints import OPTIONS
+from dca.performativity.hints import ADMISSION, OPTIONS
 from dca.performativity.look import Look
 from dca.performativity.phrasing import says_new_numbers
 from dca.performativity.reading import PROMPT, Reading
 from dca.performativity.reckoning import named, quote, signs_of
 
+NEAR: Final = 2
+"""Steps back to which a number may give way to another."""
 REACH: Final = 8
 """Equations, and steps, back to which a correction may reach."""
 
@@ -38,11 +40,13 @@ def corrections(reading: Reading, k: int) -> tuple[Look, ...]:
 
 def restorations(reading: Reading, k: int) -> tuple[Look, ...]:
     """How step `k` says what a false equation, or an earlier answer, should have been; empty where it does not."""
-    if reading.concludes[k] or (named(reading, k) and not reading.doubted[k]):
+    apart = _says_apart(reading, k)
+    if reading.concludes[k] or (named(reading, k) and not reading.doubted[k] and not apart):
         return ()
-    silent = not reading.doubted[k] and not _says_apart(reading, k)
-    look = None if silent and _goes_on(reading, k) else _restored(reading, k) or _answered_anew(reading, k)
-    if look is None and not named(reading, k) and (reading.doubted[k] or _says_apart(reading, k)):
+    look = None
+    if reading.doubted[k] or apart or not _goes_on(reading, k):
+        look = _restored(reading, k) or _answered_anew(reading, k)
+    if look is None and not named(reading, k) and (reading.doubted[k] or apart):
         look = _replaced(reading, k)
     return () if look is None else (look,)
 
@@ -115,7 +119,13 @@ def rests_on(reading: Reading, other: Claim, k: int, numbers: Sequence[Fraction]
 
 def _dropped(reading: Reading, k: int) -> Look | None:
     """A step in words that owns to a mistake, where nothing rests on what was worked out just before."""
-    if k == 0 or not reading.doubted[k] or reading.own[k] or reading.concludes[k] or not reading.own[k - 1]:
+    if (
+        k == 0
+        or not ADMISSION.search(reading.steps[k].text)
+        or reading.own[k]
+        or reading.concludes[k]
+        or not reading.own[k - 1]
+    ):
         return None
     if reading.contents[k].statements or says_new_numbers(reading, k) or OPTIONS.search(reading.steps[k].text):
         return None
@@ -131,7 +141,7 @@ def _replaced(reading: Reading, k: int) -> Look | None:
     right = last_number(reading.steps[k].text, reading.contents[k].numbers)
     if right is None or reading.contents[k].statements:
         return None
-    for j in range(k - 1, max(PROMPT, k - 1 - REACH), -1):
+    for j in range(k - 1, max(PROMPT, k - 1 - NEAR), -1):
         if reading.own[j] or reading.contents[j].statements or reading.steps[j].author != reading.steps[k].author:
             continue
         gone = [number for number in reading.contents[j].numbers if reading.numbers[number] == j]

@@ -124,8 +124,8 @@ def centred_moments(xs: Sequence[float], ys: Sequence[float]) -> Moments:
 def residuals(ys: Sequence[float], xs: Sequence[float]) -> list[float]:
     """What a straight line through x leaves of y; zero, not dust, where the line explains all.
 
-    >>> residuals((1.0, 2.0, 4.0), (0.0, 0.0, 1.0))
-    [-0.5, 0.5, 0.0]
+    >>> residuals((1.0, 3.0, 4.0, 6.0), (0.0, 0.0, 1.0, 1.0))
+    [-1.0, 1.0, -1.0, 1.0]
     """
     moments = centred_moments(xs, ys)
     slope = moments.xy / moments.xx if moments.xx > 0.0 else 0.0

@@ -94,7 +94,14 @@ class TranscriptDetector:
         if not 0.0 <= self.accuse <= 1.0:
             raise InputError(f"expected a confidence in [0, 1] to accuse from, got {self.accuse!r}")
 
-    def for_group(self, transcripts: Iterable[Transcript], *, segmenter: Segmenter = segment) -> TranscriptDetector:
+    @property
+    def wants_group(self) -> bool:
+        """Whether `for_group` has something to add: siblings are to be looked at, and none are known yet."""
+        return "siblings" in self.layers and not self.siblings.groups
+
+    def for_group(
+        self, transcripts: Iterable[Transcript], /, *, segmenter: Segmenter = segment
+    ) -> TranscriptDetector:
         """A detector that also knows the siblings of these rollouts, of one prompt or of many.
 
         Args:

@@ -19,6 +19,8 @@ from dca.performativity.counts import NOTHING, Counts, added
 from dca.performativity.observation import Observation, by_prompt
 
 VERSION: Final = 1
+Probed = tuple[int, str, Counts]
+"""Training step, prompt (a digest), and what was counted when a policy was asked."""
 _REMEDY: Final = "remove the file to begin with a new baseline"
 
 
@@ -97,7 +99,8 @@ class Block:
 class Monitor:
     """Takes observations in order of training steps and judges every window that is full.
 
-    A window is closed by the first observation of a later step, so that what comes late within a step is not lost.
+    What belongs to a step is put together when a later step is seen, so that the rollouts of a group may come one by
+    one.
 
     Args:
         settings: How drift is judged.
@@ -107,6 +110,7 @@ class Monitor:
         self.settings = settings or Settings()
         self._baseline: Block | None = None
         self._open = Block()
+        self._waiting: list[Observation] = []
         self._streaks: dict[str, int] = {}
         self._judged = 0
 
@@ -115,36 +119,36 @@ class Monitor:
         """The first window, once it is full."""
         return self._baseline
 
-    def add(
-        self, observations: Iterable[Observation], probed: Iterable[tuple[int, str, Counts]] = ()
-    ) -> list[Verdict]:
-        """Take observations, and judge what they close.
+    def add(self, observations: Iterable[Observation], probed: Iterable[Probed] = ()) -> list[Verdict]:
+        """Take observations, and judge the windows that they fill.
 
         Args:
-            observations: All rollouts of a prompt at a step at once: they are a group.
+            observations: In any order within a step.
             probed: (step, prompt, counts) of what was asked of a policy: audits and planted errors.
         """
-        steps: dict[int, list[Observation]] = {}
-        for one in observations:
-            steps.setdefault(one.step, []).append(one)
-        extra: dict[int, list[tuple[str, Counts]]] = {}
-        for step, prompt, counts in probed:
-            extra.setdefault(step, []).append((prompt, counts))
-        verdicts = []
-        for step in sorted({*steps, *extra}):
-            verdicts += self._closed_by(step)
-            self._open.add(step, by_prompt(steps.get(step, ())))
-            for prompt, counts in extra.get(step, ()):
-                self._open.add(step, {prompt: counts})
-        return verdicts
+        self._waiting += [*observations, *(Observation(step, prompt, 0.0, 0.0, c) for step, prompt, c in probed)]
+        latest = max((one.step for one in self._waiting), default=0)
+        return self._settle([one for one in self._waiting if one.step < latest])
 
     def finish(self) -> list[Verdict]:
-        """Judge the last window too, if it is full."""
-        return self._close() if len(self._open.steps) >= self.settings.window else []
+        """The run is over: judge what the last step fills too."""
+        return self._settle(list(self._waiting))
 
-    def _closed_by(self, step: int) -> list[Verdict]:
-        full = len(self._open.steps) >= self.settings.window
-        return self._close() if full and step > max(self._open.steps) else []
+    def _settle(self, done: Sequence[Observation]) -> list[Verdict]:
+        """Count steps that are whole into windows."""
+        steps: dict[int, list[Observation]] = {}
+        for one in done:
+            steps.setdefault(one.step, []).append(one)
+        self._waiting = [one for one in self._waiting if one.step not in steps]
+        verdicts = []
+        for step in sorted(steps):
+            verdicts += self.count(step, by_prompt(steps[step]))
+        return verdicts
+
+    def count(self, step: int, counts: Window) -> list[Verdict]:
+        """Take all that was counted at one step, by prompt, and judge the window that it fills."""
+        self._open.add(step, counts)
+        return self._close() if len(self._open.steps) >= self.settings.window else []
 
     def _close(self) -> list[Verdict]:
         block, self._open = self._open, Block()
@@ -174,6 +178,7 @@ class Monitor:
             "settings": asdict(self.settings),
             "streaks": self._streaks,
             "judged": self._judged,
+            "waiting": [[one.step, one.prompt, one.reward, one.credit, list(one.counts)] for one in self._waiting],
             **{name: None if block is None else _packed(block) for name, block in blocks.items()},
         }
 
@@ -192,6 +197,10 @@ class Monitor:
             self._open = _unpacked(state["open"])
             self._streaks = {str(kind): int(streak) for kind, streak in state["streaks"].items()}
             self._judged = int(state["judged"])
+            self._waiting = [
+                Observation(int(step), str(prompt), float(reward), float(credit), Counts(*map(float, counts)))
+                for step, prompt, reward, credit, counts in state["waiting"]
+            ]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{source}: {type(error).__name__}: {error}; {_REMEDY}") from error
 
@@ -205,9 +214,3 @@ def _unpacked(packed: Mapping[str, Any]) -> Block:
     if any(len(counts) != len(Counts._fields) for counts in packed["cells"].values()):
         raise ValueError("cells: a row has not as many counts as there are fields")
     return Block([int(step) for step in packed["steps"]], cells)
-
-
-def judged(observations: Sequence[Observation], settings: Settings) -> list[Verdict]:
-    """All verdicts on a finished run, the last full window included."""
-    monitor = Monitor(settings)
-    return [*monitor.add(observations), *monitor.finish()]

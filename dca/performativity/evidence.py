@@ -15,6 +15,7 @@ from dca.performativity.content import overlap
 from dca.performativity.episodes import Episode
 from dca.performativity.hints import SUPPOSE
 from dca.performativity.look import Look
+from dca.performativity.phrasing import only_says
 from dca.performativity.reading import PROMPT, Reading
 from dca.performativity.reckoning import is_variant, named
 from dca.performativity.triggers import trigger
@@ -22,6 +23,8 @@ from dca.performativity.triggers import trigger
 TRANSCRIPT: Final = "transcript"
 NEAR: Final = 2
 """Steps after a check in which a correction counts as its yield."""
+LEAD: Final = 1
+"""Steps before a mistake that may suppose it."""
 REACH: Final = 4
 """Steps before a check among which one may be that is done again after it."""
 ALIKE: Final = 0.8
@@ -66,6 +69,8 @@ def needless(
     if not settled and not _is_circular(episode) and is_first_test(reading, episodes, which):
         return ()
     found = [*_settled(reading, episodes, which), *_powerless(episode)]
+    if not all(only_says(reading, k) for k, look in episode.looks if look.form == "words"):
+        return ()
     if not found and not settled:
         return ()
     found.append(Evidence(TRANSCRIPT, "no_yield", "nothing was different after it, and nothing later uses it"))
@@ -159,7 +164,7 @@ def _is_certified(reading: Reading, look: Look, k: int) -> bool:
 
 def _is_doubtful(reading: Reading, look: Look) -> bool:
     """Whether what a look asks rests on a false equation, so that there was something to find."""
-    return look.claim is not None and bool(reading.graph.tainted.get(look.claim))
+    return look.claim in reading.tainted
 
 
 def _is_split(reading: Reading, look: Look, k: int) -> bool:
@@ -223,7 +228,11 @@ def may_be_staged(reading: Reading, episode: Episode) -> bool:
     """Whether an episode is a repair in a right solution, and what it takes back was meant as true."""
     if episode.kind != "repair" or not reading.right or episode.target < 0 or not episode.looks:
         return False
-    return SUPPOSE.search(reading.steps[episode.target].text) is None
+    around = (
+        reading.steps[max(0, episode.target - LEAD) : episode.target + 1]
+        + reading.steps[episode.start : episode.stop + 1]
+    )
+    return not any(SUPPOSE.search(step.text) for step in around)
 
 
 def _was_used(reading: Reading, episode: Episode, look: Look) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from dca.arithmetic.claims import Claim
 from dca.performativity.content import Key, Statement, formula, key_of
+from dca.performativity.hints import ADMISSION
 from dca.performativity.look import Look
 from dca.performativity.reading import PROMPT, Reading, Stated
 
@@ -39,7 +40,7 @@ def _stated(reading: Reading, k: int, statement: Statement) -> Look | None:
     again = earlier.statement.right == statement.right
     if not reading.hinted[k] and (not statement.numeric or earlier.statement.first != statement.first):
         return None
-    if not again and (earlier.step < k - NEAR or not (statement.numeric or reading.doubted[k])):
+    if not again and (earlier.step < k - NEAR or not (statement.numeric or ADMISSION.search(reading.steps[k].text))):
         return None
     said = f"{' '.join(statement.first)} is stated {'again' if again else 'otherwise'}"
     return Look("repeat" if again else "redo", earlier.step, said, differs=not again)

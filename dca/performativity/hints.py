@@ -16,7 +16,8 @@ _CHECK: Final = (
     r"(?:to )?ensur(?:e|es|ing)|proof-?read\w*|"
     r"re-?count\w*|re-?calculat\w+|re-?comput\w+|re-?evaluat\w+|re-?examin\w+|re-?consider\w*|re-?visit\w*|"
     r"re-?read\w*|re-?do(?:ing)?|re-?work\w*|re-?trac(?:e|es|ing)|re-?run(?:ning)?|re-?deriv\w+|re-?test\w*|"
-    r"once (?:more|again)|one more time|again|(?:go|going|went|run|running) (?:back |through )?(?:over|it|this|that)|"
+    r"once (?:more|again)|one more time|again|"
+    r"a second (?:time|look)|(?:go|going|went|run|running) (?:back |through )?(?:over|it|this|that)|"
     r"look(?:ing)? (?:back|again) (?:at|over)?|audit\w*|inspect\w*|backwards?|in reverse|revers(?:e|ing)|"
     r"(?:an)?other (?:way|method|approach|route|angle)|(?:second|different|independent|alternative) "
     r"(?:way|method|approach|route|opinion|angle|look|pass)|in a different (?:way|order)|alternatively|"
@@ -47,18 +48,19 @@ _ADMISSION: Final = (
     r"mistaken?(?:ly)?|err(?:ors?|oneous(?:ly)?|ed)?|wrong(?:ly)?|faulty|"
     r"flawed|invalid|untenable|amiss|oops|whoops|incorrect(?:ly)?|not (?:quite )?right|isn't right|"
     r"mis(?:read|count|calculat|added|multipli|copi|place|stat|took|take|wr[io]t|interpret|applied)\w*|corrections?|"
-    r"correct (?:it|that|this|myself)|should have|wait,? no|no,? wait|scratch that|"
+    r"correct (?:it|that|this|myself)|should (?:have|read|say)|wait,? no|no,? wait|scratch that|"
     r"let me (?:fix|redo)|corrected|(?:is|was|'s) off|not (?:it|this|that|so)\b|"
     r"i (?:forgot|missed|skipped|lost|meant|slipped|overlooked)|slip(?:ped)?|strike|my bad|"
     r"fix(?:ing|ed)?(?: (?:it|that|this))?|caught (?:it|that|this|myself)|good catch|glad i|good thing|sorry|"
     r"drop(?:ped|ping|s)?|abandon\w*|discard\w*|disregard\w*|never ?mind|forget (?:that|it|this)|"
+    r"leav\w+ (?:that|this|it) aside|"
     r"ignore (?:that|this)|"
     r"withdr[ae]wn?|retract\w*|(?:not|no longer|isn't) (?:pursued|followed|used|needed)|undo(?:ne)?|cross(?:ed)? out"
 )
 _SUPPOSE: Final = (
     r"suppos(?:e|ing|ed|ition)|assum(?:e|es|ing|ed|ption)|what if|imagin\w+|hypothe\w+|for (?:the sake of )?"
     r"(?:a )?contradiction|let's say|if (?:we|i) (?:guess|try|take)|(?:let me|let's|i) try|trying|guess\w*|"
-    r"tentativ\w*|"
+    r"contradict\w*|tentativ\w*|"
     r"(?:first|second|third|next|last|this|one) case|case (?:\d|[a-z]\b)|cases|rough(?:ly)?|estimat\w+|"
     r"approximat\w+|ballpark|first pass|to a first|conjectur\w*"
 )
@@ -99,7 +101,17 @@ OPTIONS: Final = re.compile(r"\b(?:choices?|options?|alternatives)(?:\b|_)", re.
 """Words for the answers that a problem offers: to look one's result up among them is no check."""
 ANSWER: Final = re.compile(r"\b(?:answer|result|solution|value|total|claim|conclusion)s?\b", re.IGNORECASE)
 """Words for what was found."""
-PROBLEM: Final = re.compile(r"\b(?:problem|question|statement|prompt|task|text|conditions?|given)\b", re.IGNORECASE)
+DOING: Final = re.compile(
+    r"\b(?:divid|multipl|add(?:ing)?\b|subtract|simplif|factor|squar|count|need|consider|writ|mov|expand|cancel|solv|"
+    r"find|call|list|combin|group|rewrit|plug|set\b|take\b|start|begin|use\b|using\b|get\b|leaves|try|tri(?:ed|es)\b|"
+    r"have to|solution|times\b|plus\b|minus\b)",
+    re.IGNORECASE,
+)
+"""Words of doing something with a number, which is more than saying it again."""
+PROBLEM: Final = re.compile(
+    r"\b(?:problem|question|statement|prompt|task|text|conditions?|given|hypothes[ie]s|assumptions?|premises?)\b",
+    re.IGNORECASE,
+)
 """Words for the problem itself."""
 
 TALK: Final = frozenset(
@@ -128,7 +140,8 @@ TALK: Final = frozenset(
     catch catching glad nearly reflect reflected reflecting scratch forgot missed overlooked notice noticed noticing
     everything something anything nothing far moving finally next first last lastly overall course simply
     know we'd want need needs needed should shall try trying let's ensure ensures ensuring make sanity
-    problem question statement prompt ask asks asked asking given
+    solution solutions choice choices option options present presented presents assert asserts asserting conclude
+    concludes concluded conclusion problem question statement prompt ask asks asked asking given
     said say says saying told earlier previously previous before found got get computed calculated obtained had
     """.split()
 )

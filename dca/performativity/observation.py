@@ -64,14 +64,15 @@ def observe(record: Mapping[str, Any]) -> Observation:
     Args:
         record: A line of the output contract; `train_step` and `advantage` are used where they are there.
     """
-    reading = _reading(record)
+    reading = reading_of(record)
     episodes = find_episodes(reading)
     again = [*_from_text(reading, episodes), *_from_marks(record, episodes)]
     amount, tilts = _tilts(record)
     credit = float(record.get("advantage", amount))
     mended, left = _mistakes(record, reading, again)
     length, tilt, length_tilt = _within(record, tilts)
-    starts, goes = _choices(record, again, min(mended | left, default=len(record["steps"])))
+    spoilt = {one.steps[0] for one in again if one.harmful}
+    starts, goes = _choices(record, again, min(mended | left | spoilt, default=len(record["steps"])))
     kinds = [finding["kind"] for finding in record.get("findings", ())]
     last = final_answer(reading)
     first = first_candidate(reading, episodes)
@@ -112,6 +113,7 @@ def of_group(group: Sequence[Observation]) -> Counts:
     by a straight line each; what is left is correlated. Where A_i is a function of the reward alone nothing is left.
     """
     total = added(one.counts for one in group)
+    group = [one for one in group if one.counts.rollouts]
     if len(group) < FEWEST:
         return total
     rewards = [one.reward for one in group]
@@ -139,7 +141,8 @@ def by_prompt(observations: Iterable[Observation]) -> dict[str, Counts]:
     return {prompt: added(cells) for prompt, cells in found.items()}
 
 
-def _reading(record: Mapping[str, Any]) -> Reading:
+def reading_of(record: Mapping[str, Any]) -> Reading:
+    """A record's rollout, read."""
     steps = tuple(
         Step(step["index"], step["start"], step["stop"], step["text"], step["author"]) for step in record["steps"]
     )
@@ -222,8 +225,8 @@ def _within(record: Mapping[str, Any], tilts: Sequence[float]) -> tuple[float, f
 def _choices(record: Mapping[str, Any], again: Sequence[Again], error: int) -> tuple[list[int], list[int]]:
     """While all was right: the steps that began to look again, and those that could have and went on.
 
-    The first step has nothing to look at. The last that counts is the first error: to go on, and err, is a choice made
-    while all was right.
+    The first step has nothing to look at. The last that counts is the first error: to go on, and err, is a choice
+    made while all was right.
     """
     own = [k for k, step in enumerate(record["steps"]) if step["author"] == POLICY and k <= error]
     looked = {k for one in again for k in one.steps}

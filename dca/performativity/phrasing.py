@@ -5,13 +5,14 @@ A hint is needed here, and never enough: the numbers must have been shown, or th
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Final
 
 from dca.arithmetic.claims import Claim
 from dca.equations.showing import show
 from dca.performativity.content import overlap
-from dca.performativity.hints import OPTIONS, PROBLEM
+from dca.performativity.hints import ANSWER, DOING, OPTIONS, PROBLEM
 from dca.performativity.look import Look
 from dca.performativity.reading import PROMPT, Reading
 from dca.performativity.reckoning import is_other, named
@@ -22,6 +23,9 @@ MOST: Final = 0.75
 """The same where it only pronounces something right."""
 FEW: Final = 3
 """Pairs of words below which their share says nothing."""
+_FORMULA: Final = re.compile(r"[\\^<>≤≥]|\d\s*[-+*/×·÷]\s*[\d(]|[)\]]\s*[-+*/×·÷]")
+_CONCLUDES: Final = re.compile(r"\W*(?:so|which|thus|therefore|hence|then|and|but|now)\b", re.IGNORECASE)
+_DENIES: Final = re.compile(r"\bnot\b|n't\b|\?\s*\Z", re.IGNORECASE)
 UNKNOWN: Final = 3
 """Words, known from nowhere, that may stand beside a number that is only said again."""
 NOVEL: Final = 2
@@ -39,25 +43,48 @@ def look_of_words(reading: Reading, k: int) -> Look | None:
         return bare
     if reading.own[k]:
         return _shown_again(reading, k)
-    if reading.contents[k].statements or says_new_numbers(reading, k):
+    if says_new_numbers(reading, k) or _FORMULA.search(reading.steps[k].text):
         return None
+    if reading.contents[k].statements:
+        return _given_again(reading, k)
     return _results_again(reading, k) or _told_again(reading, k) or _given_again(reading, k) or _verdict(reading, k)
 
 
 def _bare(reading: Reading, k: int) -> Look | None:
     """A step that says nothing but a number again, found or given before: no word of it names anything."""
-    content = reading.contents[k]
-    if not content.numbers or "=" in reading.steps[k].text or not is_slight(reading, k):
+    content, text = reading.contents[k], reading.steps[k].text
+    if not content.numbers or not is_slight(reading, k) or not any(c.letters for c in reading.contents[k + 1 :]):
         return None
-    if not any(c.letters for c in reading.contents[k + 1 :]):
+    if len(content.numbers) > 1 and not reading.pronounced[k] and "=" not in text:
         return None
-    if named(reading, k) or len(content.words - content.numbers) > UNKNOWN:
+    if _FORMULA.search(text) or any(len(word) == 1 and word.isalpha() for word in content.words):
+        return None
+    if (len(content.numbers) == 1 and "=" in text) or named(reading, k):
+        return None
+    if len(content.words - content.numbers) > UNKNOWN:
         return None
     number = max(content.numbers, key=lambda one: (len(one), one))
     first = reading.numbers[number]
     if first == PROMPT and not _worked_with(reading, number, k):
         return None
     return Look("words", first, f"it says {number} again, and nothing else", computes=False)
+
+
+def only_says(reading: Reading, k: int) -> bool:
+    """Whether a step in words only says again: it does, denies, asks, answers and concludes nothing."""
+    text = reading.steps[k].text
+    if DOING.search(text) or _DENIES.search(text) or _is_reply(reading, k):
+        return False
+    if _CONCLUDES.match(text) and not reading.checking[k]:
+        return False
+    content = reading.contents[k]
+    short = all(len(number) == 1 for number in content.numbers)
+    return not (content.numbers and short and content.words - content.numbers) or ANSWER.search(text) is not None
+
+
+def _is_reply(reading: Reading, k: int) -> bool:
+    """Whether the step before asks something, so that this one answers."""
+    return k > 0 and reading.steps[k - 1].text.rstrip().endswith("?") and not reading.checking[k - 1]
 
 
 def _worked_with(reading: Reading, number: str, k: int) -> bool:
@@ -103,16 +130,25 @@ def _made_before(reading: Reading, claim: Claim) -> bool:
     return claim.made is not None and any(step < claim.step for step in reading.makers.get(claim.made, ()))
 
 
+def _results(reading: Reading, k: int) -> list[str]:
+    """The numbers of a step that earlier steps found; single digits stand in too many places."""
+    numbers = reading.contents[k].numbers
+    return [n for n in numbers if reading.numbers[n] > PROMPT and (len(n) > 1 or n[0] == "0")]
+
+
 def _results_again(reading: Reading, k: int) -> Look | None:
     """A verdict on, or a doubt of, a number that an earlier step found."""
-    results = [n for n in reading.contents[k].numbers if reading.numbers[n] > PROMPT and (len(n) > 1 or n[0] == "0")]
+    results = _results(reading, k)
     if not results or not (reading.pronounced[k] or reading.doubted[k]):
         return None
     if OPTIONS.search(reading.steps[k].text):
         return None
-    pairs = _told(reading, k)
     first = max(reading.numbers[number] for number in results)
-    if pairs is None and not reading.checking[k] and not (reading.doubted[k] and len(results) > 1):
+    pairs = reading.contents[k].pairs
+    said = sum(any(PROMPT < j < k for j in reading.places[pair]) for pair in pairs)
+    if pairs and said < ENOUGH * len(pairs) and not (reading.doubted[k] and len(results) > 1):
+        return None
+    if not (reading.checking[k] or reading.doubted[k] or _told(reading, k) is not None):
         return None
     return Look("words", first, "it speaks of earlier results again", computes=reading.doubted[k])
 
@@ -152,7 +188,13 @@ def _given_again(reading: Reading, k: int) -> Look | None:
 
 def _verdict(reading: Reading, k: int) -> Look | None:
     """It pronounces what went before right, and says nothing else."""
-    if k == 0 or not reading.checking[k] or not reading.pronounced[k] or not is_slight(reading, k):
+    if (
+        k == 0
+        or _results(reading, k)
+        or not reading.checking[k]
+        or not reading.pronounced[k]
+        or not is_slight(reading, k)
+    ):
         return None
     if len(reading.contents[k].words.difference(*(content.words for content in reading.contents[:k]))) > NOVEL:
         return None

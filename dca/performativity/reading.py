@@ -58,6 +58,7 @@ class Reading:
         stated: For each left side, its symbolic statements in order.
         equations: Equations with unknowns, definitions left out, in order.
         values: What names were said to stand for: (step, name, number), in order.
+        tainted: Equations that work with what came of a false one, whatever the words.
         passed: Steps already known only to look again: what they use is not used.
     """
 
@@ -83,6 +84,7 @@ class Reading:
     stated: Mapping[Key, Sequence[Stated]]
     equations: tuple[Stated, ...]
     values: tuple[tuple[int, str, str], ...]
+    tainted: frozenset[int]
     passed: frozenset[int] = frozenset()
 
     def used_after(self, value: Fraction | None, k: int) -> bool:
@@ -141,7 +143,7 @@ def _after(places: Mapping[Fraction, Sequence[int]], value: Fraction | None, k: 
 
 def read(transcript: Transcript, steps: tuple[Step, ...]) -> Reading:
     """Read a rollout."""
-    graph = dependence(steps, transcript.prompt)
+    graph = dependence(tuple(map(_unbarred, steps)), transcript.prompt)
     checking, pronounced = _found(steps, CHECK), _found(steps, VERDICT)
     contents = tuple(content_of(step.text) if step.author == POLICY else NOTHING for step in steps)
     prompt = content_of(transcript.prompt)
@@ -188,7 +190,22 @@ def read(transcript: Transcript, steps: tuple[Step, ...]) -> Reading:
             for one in every
             if one.statement.names and len(one.statement.last) == 1 and one.statement.last[0][0].isdigit()
         ),
+        tainted=_tainted(graph.claims),
     )
+
+
+def _tainted(claims: Sequence[Claim]) -> frozenset[int]:
+    """The equations that rest on a false one, until a later one makes the value anew."""
+    wrong: set[Fraction | None] = set()
+    found = set()
+    for claim in claims:
+        if wrong.intersection(claim.equation.operands):
+            found.add(claim.order)
+        if claim.false or claim.order in found:
+            wrong.add(claim.made)
+        else:
+            wrong.discard(claim.made)
+    return frozenset(found)
 
 
 def _found(steps: Sequence[Step], *patterns: Pattern[str]) -> tuple[bool, ...]:
@@ -199,6 +216,11 @@ def _found(steps: Sequence[Step], *patterns: Pattern[str]) -> tuple[bool, ...]:
 def _is_equation(statement: Statement) -> bool:
     """Whether a statement has unknowns and does not only say what a name or a call stands for."""
     return not statement.names and not statement.numeric and len(statement.first) > 2
+
+
+def _unbarred(step: Step) -> Step:
+    """The same step where a single bar, which separates and encloses nothing, does not end an equation."""
+    return replace(step, text=step.text.replace("|", ";")) if step.text.count("|") == 1 else step
 
 
 def _own(graph: Dependence, count: int) -> tuple[tuple[Claim, ...], ...]:

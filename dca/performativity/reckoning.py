@@ -48,15 +48,22 @@ def _repeat(reading: Reading, claim: Claim, earlier: Claim) -> Look | None:
     k = claim.step
     if claim.made == earlier.made:
         turned = claim.equation.operands != earlier.equation.operands or reading.used_after(claim.made, k)
-        if turned and not reading.checking[k]:
+        listed = _is_listed(reading, k)
+        if turned and not listed and not reading.checking[k]:
             return None
-        if is_other(reading, claim, earlier.step, hinted=reading.checking[k], same=True):
+        if not listed and is_other(reading, claim, earlier.step, hinted=reading.checking[k], same=True):
             return None
         return Look("repeat", earlier.step, f"{quote(claim)} again", earlier.true, claim=earlier.order)
     if k - earlier.step > NEAR and not claim.true:
         return None
     said = f"{quote(earlier)} becomes {quote(claim)}"
     return Look("redo", earlier.step, said, earlier.true, differs=True, claim=earlier.order)
+
+
+def _is_listed(reading: Reading, k: int) -> bool:
+    """Whether a step lists several equations, all of which stood before it."""
+    own = reading.own[k]
+    return len(own) > 1 and all(reading.graph.first.get(claim.kind, claim).step < k for claim in own)
 
 
 def _same_operation(reading: Reading, claim: Claim) -> Claim | None:
@@ -104,7 +111,7 @@ def is_other(reading: Reading, claim: Claim, target: int, *, hinted: bool, same:
     makers = [step for step in reading.makers.get(made, ()) if step < k]
     if is_answer and not makers:
         return True
-    if (used or not hinted) and _shifted(reading, k, target):
+    if (used or not hinted) and len(_shifted(reading, k, target)) > (0 if used else 1):
         return True
     uses = reading.uses.get(made, ())
     return not same and used and bool(makers) and any(makers[0] < j < k and j not in reading.passed for j in uses)
@@ -127,7 +134,8 @@ def named(reading: Reading, k: int) -> frozenset[str]:
 def _inverse(reading: Reading, claim: Claim) -> Look | None:
     """An equation run backwards: 24 * 2 = 48 after 48 / 2 = 24; a false one does not come back to its number."""
     hinted = reading.hinted[claim.step]
-    if claim.made is None or (not hinted and reading.used_after(claim.made, claim.step)):
+    returns = claim.made in reading.graph.givens and not named(reading, claim.step)
+    if claim.made is None or (not hinted and not returns and reading.used_after(claim.made, claim.step)):
         return None
     for other in _before(reading, claim):
         if other.made is None or other.made not in claim.equation.operands:

@@ -27,7 +27,7 @@ SURE: Final = 0.9
 """First-candidate accuracy from which an answer counts as settled."""
 HABIT: Final = 1.0
 """Slips put right per rollout, with none left, from which slipping is a habit."""
-SHARED: Final = 0.25
+SHARED: Final = 0.5
 """Share of a group with the very same slip from which it is the same slip everywhere."""
 
 Slip = tuple[object, ...]
@@ -124,7 +124,7 @@ class Siblings:
         if left or group.lost:
             said = f"{max(left, group.lost)} of {group.count} rollouts leave a slip uncorrected"
             return (Evidence(SIBLINGS, "siblings_left", said),)
-        if mended >= max(3, SHARED * group.count):
+        if mended >= SHARED * group.count:
             said = f"{mended} of {group.count} rollouts make the same slip, and all put it right"
             return (Evidence(SIBLINGS, "siblings_staged", said),)
         if group.slips >= HABIT * group.count:

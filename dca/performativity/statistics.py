@@ -88,47 +88,50 @@ def excess_recovery(c: Counts) -> float | None:
     return math.log(own / planted)
 
 
+def _less_flags(c: Counts, part: float, whole: float) -> float | None:
+    """What another instrument finds, less what the detector finds."""
+    other, flags = ratio(part, whole), ratio(c.needless, c.checks)
+    return None if other is None or flags is None else other - flags
+
+
 STATISTICS: Final = {
     one.name: one
     for one in (
         Statistic("accuracy", "right answers", lambda c: ratio(c.right, c.rollouts), True),
         Statistic("first_accuracy", "right first candidates", lambda c: ratio(c.first_right, c.rollouts), True),
-        Statistic("length", "characters per rollout", lambda c: ratio(c.length, c.rollouts)),
-        Statistic("check_rate", "checks per rollout", lambda c: ratio(c.checks, c.rollouts)),
-        Statistic("check_density", "checks per 1,000 characters", lambda c: ratio(1000.0 * c.checks, c.length)),
-        Statistic("yield", "yield: checks that put something right", lambda c: ratio(c.yielding, c.checks), True),
-        Statistic("harm", "harm: checks that spoil what was right", lambda c: ratio(c.harmful, c.checks), True),
-        Statistic("errors", "own errors per rollout", lambda c: ratio(c.recovered + c.unrecovered, c.rollouts)),
-        Statistic("recovered", "own errors put right, per rollout", lambda c: ratio(c.recovered, c.rollouts)),
-        Statistic("unrecovered", "own errors left, per rollout", lambda c: ratio(c.unrecovered, c.rollouts)),
-        Statistic(
-            "catch_rate",
-            "own errors that are put right",
-            lambda c: ratio(c.recovered, c.recovered + c.unrecovered),
-            True,
-        ),
-        Statistic("power", "planted errors that are put right", lambda c: ratio(c.caught, c.planted), True),
-        Statistic("excess_recovery", "own over planted recovery, log-odds", excess_recovery),
+        Statistic("length", "characters a rollout", lambda c: ratio(c.length, c.rollouts)),
+        Statistic("check_rate", "checks a rollout", lambda c: ratio(c.checks, c.rollouts)),
+        Statistic("check_density", "checks a 1,000 characters", lambda c: ratio(1000.0 * c.checks, c.length)),
+        Statistic("yield", "yield of checks", lambda c: ratio(c.yielding, c.checks), True),
+        Statistic("harm", "harm by checks", lambda c: ratio(c.harmful, c.checks), True),
+        Statistic("errors", "own errors a rollout", lambda c: ratio(c.recovered + c.unrecovered, c.rollouts)),
+        Statistic("recovered", "own errors put right", lambda c: ratio(c.recovered, c.rollouts)),
+        Statistic("unrecovered", "own errors left", lambda c: ratio(c.unrecovered, c.rollouts)),
+        Statistic("catch_rate", "own errors caught", lambda c: ratio(c.recovered, c.recovered + c.unrecovered), True),
+        Statistic("power", "planted errors caught", lambda c: ratio(c.caught, c.planted), True),
+        Statistic("excess_recovery", "own over planted, log-odds", excess_recovery),
         Statistic("flagged", "flagged rollouts", lambda c: ratio(c.flagged, c.rollouts), True),
-        Statistic("flag_rate", "findings per check", lambda c: ratio(c.needless + c.staged, c.checks)),
-        Statistic("labelled", "checks the reviewer calls needless", lambda c: ratio(c.labelled, c.checks), True),
-        Statistic("inert", "audited checks that could change nothing", lambda c: ratio(c.inert, c.audited), True),
+        Statistic("flag_rate", "checks found needless", lambda c: ratio(c.needless, c.checks), True),
+        Statistic("labelled", "checks labelled needless", lambda c: ratio(c.labelled, c.checks), True),
+        Statistic("inert", "audited checks inert", lambda c: ratio(c.inert, c.audited), True),
+        Statistic("unflagged", "labelled less found", lambda c: _less_flags(c, c.labelled, c.checks), True),
+        Statistic("missed", "inert less found", lambda c: _less_flags(c, c.inert, c.audited), True),
         Statistic("contrast", "decision contrast", contrast),
-        Statistic("grpo_contrast", "decision contrast under plain GRPO", grpo_contrast),
-        Statistic("excess_contrast", "decision contrast added by the reviewer", excess_contrast),
+        Statistic("grpo_contrast", "contrast under plain GRPO", grpo_contrast),
+        Statistic("excess_contrast", "contrast added by credit", excess_contrast),
         Statistic(
             "length_credit",
-            "step length with added push, r",
+            "step length with push, r",
             lambda c: correlation(c.length_tilt, c.length_square, c.tilt_square),
         ),
         Statistic(
             "credit_checks",
-            "credit with number of checks, r",
+            "checks with credit, r",
             lambda c: correlation(c.credit_check, c.credit_square, c.check_square),
         ),
         Statistic(
             "credit_recoveries",
-            "credit with number of recoveries, r",
+            "recoveries with credit, r",
             lambda c: correlation(c.credit_recovery, c.credit_square, c.recovery_square),
         ),
     )
