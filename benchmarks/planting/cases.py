@@ -205,7 +205,7 @@ def _single(
 
 def certified(plot: Plot, carrier: Carrier) -> bool:
     """Whether the program agrees with the plot: false equations just where it has them, the answer as it says."""
-    stated: set[Fraction] = tokens(plot.lines[-1].text)
+    stated: frozenset[Fraction] = tokens(plot.lines[-1].text)
     return (
         bool(plot.marked)
         and all(("false" in verdicts(line.text)) == line.false for line in plot.lines)

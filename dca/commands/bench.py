@@ -34,7 +34,7 @@ bench.command()(reviewer)
 def detector(
     files: Annotated[list[str] | None, typer.Argument(help="Labelled JSONL; see below.", show_default=False)] = None,
     data: Annotated[
-        Path | None, typer.Option(help="A folder with PRMBench's *redun*.jsonl and *circular*.jsonl.")
+        Path | None, typer.Option(help="A folder with PRMBench's redundancy and circularity files.")
     ] = None,
     detectors: Annotated[
         list[str] | None,

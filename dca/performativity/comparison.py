@@ -21,8 +21,6 @@ LEVEL: Final = 0.99
 RESAMPLES: Final = 400
 FEWEST: Final = 8
 """Prompts that a window must hold before anything is said of it."""
-HARD: Final = 0.5
-"""Accuracy of a prompt below which it is hard."""
 DEFINED: Final = 0.8
 """Share of the resamples in which a statistic must be defined for an interval."""
 
@@ -119,11 +117,23 @@ class Comparison:
         return min(len(self.before), len(self.now)) >= FEWEST
 
     def hard(self) -> Comparison:
-        """The same of hard prompts alone: those the policy got right less than half the time, before where known."""
-        known = {**self.now, **self.before}
-        hard = {prompt for prompt, counts in known.items() if counts.right < HARD * counts.rollouts}
+        """The same of hard prompts alone: those that are right no more often than the mean of their window.
+
+        A prompt that is in both windows is what it was before, so that a panel's hard prompts stay the same.
+        """
+        hard = hard_prompts(self.before) | (hard_prompts(self.now) - self.before.keys())
         parts = ({p: c for p, c in window.items() if p in hard} for window in (self.before, self.now))
         return compare(*parts, level=self.level, resamples=len(self.draws))
+
+
+def hard_prompts(window: Window) -> set[str]:
+    """Prompts that are right no more often than the mean.
+
+    >>> sorted(hard_prompts({"a": Counts(rollouts=4.0, right=4.0), "b": Counts(rollouts=4.0, right=1.0)}))
+    ['b']
+    """
+    total = added(window.values())
+    return {p for p, c in window.items() if c.right * total.rollouts <= total.right * c.rollouts + 1e-9}
 
 
 def compare(
