@@ -206,11 +206,16 @@ def train(
         saw no success in `HOPELESS` updates ends there: all advantages are 0, and nothing changes any more.
     """
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    logging.getLogger("dca").setLevel(logging.ERROR)
+    log = logging.getLogger("dca")
+    level = log.level
+    log.setLevel(logging.ERROR)
     hopeless = HOPELESS if setting.arm == GRPO else None
     playground = Playground(TASKS[setting.world], setting.seed, tell, hopeless)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer = trainer_of(setting, folder, playground, cache)
-        trainer.train()
+        try:
+            trainer.train()
+        finally:
+            log.setLevel(level)
     return playground.history

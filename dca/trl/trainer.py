@@ -29,13 +29,13 @@ class DCAGRPOTrainer(DenseCreditMixin):
     >>> from dca.trl import DCAGRPOConfig, DCAGRPOTrainer, DCAReward
     >>> from trl.rewards import accuracy_reward
 
-    >>> trainer = DCAGRPOTrainer(
+    >>> trainer = DCAGRPOTrainer(  # doctest: +SKIP
     ...     model="Qwen/Qwen2.5-0.5B-Instruct",
     ...     reward_funcs=DCAReward(accuracy_reward, reviewer=ArithmeticReviewer()),
     ...     args=DCAGRPOConfig(output_dir="run", credit_coef=0.5),
     ...     train_dataset=dataset,
     ... )
-    >>> trainer.train()
+    >>> trainer.train()  # doctest: +SKIP
     ```
     """
 
