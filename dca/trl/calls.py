@@ -187,10 +187,14 @@ class Session:
                 log_metric(name, mean(pair))
 
     def _rows(self, call: Call, outcomes: tuple[float | None, ...]) -> tuple[int, ...]:
-        """The rows to review."""
+        """The rows to review; one that the trainer leaves out of its loss is not worth one."""
         if call.coef == 0.0 or not (self.host.training or self.plan.review_in_eval):
             return ()
-        return chosen(candidates_of(call.prompts, outcomes, self.host), self.plan.select)
+        candidates = candidates_of(call.prompts, outcomes, self.host)
+        if call.completion_ids is not None:
+            trained = {row for row, ids in enumerate(call.completion_ids) if not self.host.masks(ids)}
+            candidates = candidates.only(trained)
+        return chosen(candidates, self.plan.select)
 
     def _rollouts(
         self, call: Call, outcomes: tuple[float | None, ...], rows: tuple[int, ...], first_id: str

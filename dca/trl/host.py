@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +90,21 @@ class Host:
         if not self.training:
             size = getattr(self.trainer, "num_generations_eval", None) or size
         return None if size is None else int(size)
+
+    def masks(self, completion_ids: Sequence[int]) -> bool:
+        """Whether the trainer leaves a completion out of its loss, because it was cut off at the length limit."""
+        if not (getattr(self.trainer, "mask_truncated_completions", False) and len(completion_ids)):
+            return False
+        return int(completion_ids[-1]) not in self._ends
+
+    @property
+    def _ends(self) -> frozenset[int]:
+        """Every token that may end a completion, wherever a version of TRL keeps it."""
+        places = (self.trainer, getattr(self.trainer, "_tokenizer", None), self.processing_class)
+        found = (
+            getattr(at, name, None) for at in places for name in ("eos_token_ids", "eos_token_id", "pad_token_id")
+        )
+        return frozenset(end for ids in found for end in (ids if isinstance(ids, (list, tuple)) else (ids,)))
 
     @property
     def batches(self) -> int | None:

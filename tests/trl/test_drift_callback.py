@@ -23,9 +23,9 @@ from dca.errors import InputError, RunError
 from dca.performativity.alarms import ALARMS
 from dca.performativity.comparison import compare
 from dca.performativity.counts import Counts, added
-from dca.performativity.course import counted
 from dca.performativity.drift import Settings
 from dca.performativity.observation import observe
+from dca.performativity.timeline import counted
 from dca.trl import DCAGRPOConfig, DCAGRPOTrainer, DCAReward
 from dca.trl.actions import Lower, stop
 from dca.trl.drift import DriftCallback, Tail

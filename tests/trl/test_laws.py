@@ -143,6 +143,16 @@ def test_conservation(tmp_path: Path, feature: str) -> None:
         assert ((seen.advantages - seen.scalars.unsqueeze(1)).abs() * seen.mask).max() <= 0.5 * BOUND + 1e-6
 
 
+def test_truncated_completions_are_not_reviewed(tmp_path: Path) -> None:
+    """What `mask_truncated_completions` takes out of the loss is not paid for; all that is trained is reviewed."""
+    reviewer = Hashed()
+    seen = run(tmp_path, reviewer=reviewer, mask_truncated_completions=True, max_steps=1).seen
+    trained = {tuple(ids[mask.bool()].tolist()) for one in seen for ids, mask in zip(one.ids, one.mask, strict=True)}
+    rows = sum(len(one.mask) for one in seen)
+    assert reviewer.asked == len(trained - {()})
+    assert 0 < reviewer.asked < rows
+
+
 # ------------------------------------------------------------------------------------------ law 5: no opinion is GRPO
 
 MODES: dict[str, dict[str, Any]] = {

@@ -182,6 +182,21 @@ def test_a_selection_decides_what_is_reviewed(tmp_path: Path) -> None:
     assert not (tmp_path / "none" / "dca").exists()
 
 
+def test_what_a_trainer_masks_is_not_paid_for(tmp_path: Path) -> None:
+    """A completion that was cut off, and that the trainer leaves out of its loss, is not reviewed."""
+    whole, cut = TOKENIZER.eos_token_id, IDS[0][0]
+    for masking, asked in (
+        (True, ["step0-rank0-0", "step0-rank0-3"]),
+        (False, [f"step0-rank0-{k}" for k in (0, 1, 3)]),
+    ):
+        trainer = GRPOTrainer(tmp_path / str(masking))
+        trainer.mask_truncated_completions = masking
+        ids = [[*row[:-1], end] for row, end in zip(IDS, (whole, cut, cut, whole), strict=True)]
+        reward = rewarding()
+        assert reward(prompts=PROMPTS, completions=TEXTS, completion_ids=ids, **trainer.services()) == OUTCOMES
+        assert [row["id"] for row in logged(tmp_path / str(masking) / "dca")] == asked
+
+
 def test_failed_reviews_are_counted_and_never_raised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A refusal and a reviewer that breaks are fallbacks with their reasons; the outcome comes back all the same."""
 
