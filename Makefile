@@ -22,6 +22,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 demo: $(VENV)/run.stamp  ## review the bundled transcripts, offline, and write demo/report.html
 	@$(BIN)/dca demo
+	@echo 'Training, side by side with GRPO, in three minutes: make demo-train'
 
 $(VENV)/train.stamp: $(VENV)/run.stamp
 	$(PIP) -e '.[trl,plots]'
