@@ -96,7 +96,7 @@ def test_kept_replies_are_exported(dca: Dca) -> None:
         assert dca("review", write("in.jsonl", RIGHT, WRONG), "-o", "raw.jsonl", *where).status == 0
     ran = dca("export", "raw.jsonl", "-o", "sft.jsonl", "--json")
     assert ran.status == 0, ran.err
-    assert json.loads(ran.err) == {"lines": 2, "kept": 2, "scored": 0, "written": 2}
+    assert json.loads(ran.out) == {"lines": 2, "kept": 2, "scored": 0, "written": 2}
     assert [list(row) for row in lines("sft.jsonl")] == [["prompt", "completion"]] * 2
     assert dca("export", "raw.jsonl", "-o", "sft.jsonl").status == 2
     assert dca("export", "raw.jsonl", "-o", "sft.jsonl", "--overwrite").status == 0
@@ -120,6 +120,10 @@ def test_better_and_worse_replies_are_exported_as_pairs(dca: Dca) -> None:
     assert all('"index": 2' in row["rejected"][0]["content"] for row in pairs)
     ran = dca("export", "good.jsonl", "bad.jsonl", "--suite", "cases", "--at-least", "0.9")
     assert len(ran.out.splitlines()) == 3
+    ran = dca("export", "good.jsonl", "--format", "preference", "--suite", "cases")
+    assert (ran.status, ran.out) == (0, "")
+    assert "nothing to train on: no two replies to one and the same prompt are 0.2 or more apart" in ran.err
+    assert "no reply earns 0.9 or more" in dca("export", "bad.jsonl", "--suite", "cases", "--at-least", "0.9").err
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,12 +91,44 @@ def test_without_recordings_the_price_is_named(dca: Dca) -> None:
     """A shipped prompt that was never recorded here: all cases are missing, and what they would cost is said."""
     ran = dca("prompts", "eval", "contribution/v1")
     assert ran.status == 0, ran.err
-    assert "contribution/v1: 50 missing: " in ran.err
+    assert "contribution/v1: all 50 missing in recordings\n" in ran.err
     assert re.search(
         r"50 new recordings would take about [\d,]+ tokens in and [\d,]+ out: claude-haiku-5-5 \$0\.\d+", ran.err
     )
     assert "0 of 50 cases marked" in ran.out
     assert dca("prompts", "eval", "contribution/v1", "--strict").status == 1
+
+
+def test_without_recordings_the_commands_to_get_them_are_named(dca: Dca) -> None:
+    """The other prompt comes first, options that change the question are kept, and the commands can be called."""
+    suite()
+    prompt()
+    call = ("prompts", "eval", "mine.md", "--against", "contribution/v1", "--suite", "cases", "--votes", "2")
+    ran = dca(*call)
+    assert ran.status == 0, ran.err
+    commands = [line.split()[1:] for line in ran.err.splitlines() if line.startswith("  dca ")]
+    assert [command[:4] for command in commands] == [
+        ["prompts", "eval", "contribution/v1", "--suite"],
+        ["prompts", "eval", "mine.md", "--against"],
+    ]
+    assert json.loads(dca(*call, "--json").out)["commands"] == [" ".join(("dca", *command)) for command in commands]
+    with Server(blames(1)) as server:
+        for command in commands:
+            assert command[-2:] == ["--budget-usd", "1"]
+            assert dca(*command[:-2], "--base-url", server.url, "--model", "local").status == 0
+        assert len(server.requests) == 12
+    assert json.loads(dca(*call, "--json").out)["commands"] == []
+
+
+def test_the_page_shows_what_is_said_without_recordings(dca: Dca) -> None:
+    """What docs/prompts.md shows of a call without recordings is what that call prints, its last line shortened."""
+    page = (Path(__file__).parents[1] / "docs" / "prompts.md").read_text("utf-8")
+    block = re.search(r"^\$ (dca prompts eval [^#\n]*--suite core)\n(.*?)\n```", page, re.MULTILINE | re.DOTALL)
+    assert block
+    ran = dca(*block[1].split()[1:])
+    shown, said = block[2].splitlines(), [*ran.out.splitlines(), *ran.err.splitlines()]
+    assert shown[:-1] == said[:-1]
+    assert said[-1].startswith(shown[-1].removesuffix("..."))
 
 
 def test_the_loop_from_an_edit_to_a_verdict(dca: Dca) -> None:
@@ -117,11 +152,11 @@ def test_the_loop_from_an_edit_to_a_verdict(dca: Dca) -> None:
     assert table["candidates"][0]["wanted"][0]["changed"] == ["template"]
     prompt(rubric="Judge the attempts anew.")
     ran = dca("prompts", "eval", "mine.md", "--suite", "cases")
-    assert "mine.md: 3 stale (rubric changed): case-00, case-01, case-02" in ran.err
+    assert "mine.md: all 3 stale (rubric changed): case-00, case-01, case-02" in ran.err
     assert "-  Judge the attempts." in ran.err
     assert "+  Judge the attempts anew." in ran.err
     assert "3 new recordings would take about" in ran.err
-    assert ran.err.count("nothing asks any more for recordings/mine/cases/case-0") == 3
+    assert "mine.md: 3 left over, nothing here asks for recordings/mine/cases/case-00/" in ran.err
     with Server(blames(2)) as server:
         assert record(dca, server, "mine.md").status == 0
         assert len(server.requests) == 3
@@ -195,6 +230,47 @@ def test_a_budget_ends_the_recording_and_not_the_evaluation(dca: Dca) -> None:
     assert re.search(r"mine\.md: [1-5] of 6 cases marked", ran.out)
 
 
+def test_everything_can_be_asked_anew(dca: Dca) -> None:
+    """With --record all the recordings are written over, one request a case; their number stays."""
+    suite()
+    prompt()
+    with Server(blames(2)) as server:
+        record(dca, server, "mine.md")
+    assert evaluated(dca, "mine.md")["candidates"][0]["mean"] == 0.0
+    with Server(blames(1)) as server:
+        where = ("--reviewer", "anthropic", "--base-url", server.url, "--model", "local")
+        ran = dca("prompts", "eval", "mine.md", "--suite", "cases", "--record", "all", *where)
+        assert ran.status == 0, ran.err
+        assert len(server.requests) == 3
+    assert evaluated(dca, "mine.md")["candidates"][0]["mean"] == 1.0
+    assert len(list(Path("recordings/mine/cases").glob("*/*.json"))) == 3
+
+
+def test_ctrl_c_keeps_what_was_answered(dca: Dca) -> None:
+    """Stopped by Ctrl-C it says how to go on, and the same command asks for the rest alone."""
+    suite()
+    prompt()
+    runs: list[subprocess.Popen[str]] = []
+
+    def answer(seen: Seen) -> Any:
+        if len(server.requests) == 3:
+            runs[0].send_signal(signal.SIGINT)
+            runs[0].wait()
+        return blames(1)(seen)
+
+    with Server(answer) as server:
+        call = [sys.executable, "-c", "from dca.cli import main; main()", "prompts", "eval", "mine.md"]
+        call += ["--suite", "cases", "--record", "missing", "--max-in-flight", "1"]
+        call += ["--reviewer", "anthropic", "--base-url", server.url, "--model", "local"]
+        runs.append(subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        said: str = runs[0].communicate()[1]
+    assert runs[0].returncode == 130
+    assert "Stopped. What was answered is recorded; the same command goes on with the rest." in said
+    with Server(blames(1)) as server:
+        assert record(dca, server, "mine.md").status == 0
+        assert len(server.requests) == 1
+
+
 def test_by_hand(dca: Dca) -> None:
     """The first call writes the questions, the next one reads the answers."""
     suite(2)
@@ -206,13 +282,18 @@ def test_by_hand(dca: Dca) -> None:
     for file in Path("replies").glob("*.prompt.md"):
         token = re.search(r'"transcript": "([0-9a-f]{8})"', file.read_text("utf-8"))
         assert token
-        said = {"transcript": token[1], "steps": [], "shortest": []}
+        said: dict[str, Any] = {"transcript": token[1], "steps": [], "shortest": []}
         file.with_name(file.name.replace(".prompt.md", ".reply.txt")).write_text(json.dumps({"attempts": [said]}))
-    ran = dca(*hand)
+    ran = dca(*hand, "--answered-by", "a person, in a test")
     assert ran.status == 0, ran.err
     assert "2 cases recorded" in ran.err
+    assert "answered by a person, in a test (2 recordings, " in " ".join(ran.out.split())
+    Path("recordings").rename("before")
+    assert dca(*hand).status == 0
     found = next(Path("recordings/mine/cases/case-00").glob("*.json")).read_text("utf-8")
     assert "obtained outside, by whom unknown" in found
+    ran = dca("prompts", "eval", "mine.md", "--against", "mine.md", "--suite", "cases", "--against-recordings=before")
+    assert "the difference is not one of prompts alone" in " ".join(ran.out.split())
 
 
 def test_in_ci_nothing_is_asked(dca: Dca, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +323,7 @@ def test_in_ci_nothing_is_asked(dca: Dca, monkeypatch: pytest.MonkeyPatch) -> No
             "--record: expected one of missing, all",
         ),
         (("contribution/v1", "--fail-on-regression"), "give --against"),
+        (("contribution/v1", "--json", "-o", "-"), "both want standard output"),
         (("contribution/v9",), "cannot read the prompt 'contribution/v9'"),
         (("contribution/v1", "--suite", "nowhere"), "no suite 'nowhere'"),
         (("silent", "--record", "missing", "--reviewer", "manual:x"), "asks no model, so there is nothing to record"),
@@ -316,26 +398,3 @@ def test_a_case_keeps_the_steps_of_a_review(dca: Dca) -> None:
     ran = dca("cases", "new", "own/jars", "--from", "out.jsonl", "--json")
     assert ran.status == 0, ran.err
     assert json.loads(ran.out)["steps"] == cut
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("prompts", "list"),
-        ("prompts", "show"),
-        ("prompts", "new"),
-        ("prompts", "lint"),
-        ("prompts", "release"),
-        ("prompts", "eval"),
-        ("cases", "list"),
-        ("cases", "new"),
-        ("cases", "lint"),
-        ("diff",),
-        ("export",),
-    ],
-)
-def test_every_help_shows_an_example_and_offers_json(dca: Dca, command: tuple[str, ...]) -> None:
-    """Each command's help names a call of itself, and `--json`."""
-    ran = dca(*command, "--help")
-    assert f"dca {' '.join(command)} " in ran.out
-    assert "--json" in ran.out

@@ -18,7 +18,10 @@ from dca.errors import InputError
 from dca.protocols import Detector
 
 bench = typer.Typer(
-    help="Score what judges transcripts against labelled data.", no_args_is_help=True, rich_markup_mode="markdown"
+    help="Score what judges transcripts against labelled data: a reviewer, or a detector of show.\n\n"
+    "`dca bench reviewer --reviewer arithmetic`",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 
@@ -41,7 +44,8 @@ def detector(
         typer.Option(
             "--detector",
             "-d",
-            help=f"Layers ({','.join(config.LAYERS)}), `arithmetic`, or package.module:name; repeatable.",
+            help=f"Layers ({','.join(config.LAYERS)}), `arithmetic`, or package.module:name; repeatable. Default: "
+            "`transcript`, and `transcript,siblings` beside it where rows name their group.",
         ),
     ] = None,
     baselines: Annotated[bool, typer.Option(help="Score the four cheap rules beside it.")] = True,
@@ -85,8 +89,10 @@ def detector(
         from dca.bench.surface import SurfaceModel
         from dca.bench.tables import as_json as plain
         from dca.bench.tables import markdown, tables
-    judges: list[Any] = [_judge(name, reviewed=reviewed) for name in detectors or ["transcript"]]
     datasets = {**labelled_files(files or []), **(prmbench(data) if data is not None else {})}
+    grouped = any(row.group for rows in datasets.values() for row in rows)
+    names = detectors or ["transcript", *(["transcript,siblings"] if grouped else [])]
+    judges: list[Any] = [_judge(name, reviewed=reviewed) for name in names]
     found = measure(
         {name: rows[:limit] for name, rows in datasets.items()},
         judges + list(RULES if baselines else ()),

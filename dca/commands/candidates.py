@@ -78,12 +78,14 @@ class Order:
         choice: Who is asked, and by which options.
         every: Go on when the verdict is clear.
         limit: No more cases than this.
+        answered_by: Who answers, for the record; "" where the backend says it.
     """
 
     mode: str
     choice: ReviewerChoice
     every: bool = False
     limit: int | None = None
+    answered_by: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -122,7 +124,9 @@ def record(order: Order, new: Player, other: Player | None) -> Any:
             typer.echo(opened.notice, err=True)
         backend: Any = opened.reviewer
         mode: Any = MODES[order.mode]
-        recorder = Recorder(backend.backend, one.tape.folder, suite=new.suite.name, mode=mode)
+        recorder = Recorder(
+            backend.backend, one.tape.folder, suite=new.suite.name, mode=mode, produced_by=order.answered_by
+        )
         return session.record(
             cases,
             new.asking.reviewer(new.name, recorder),

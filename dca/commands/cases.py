@@ -65,7 +65,8 @@ def lint(
         said = f"{fault.case}: {'' if fault.wrong else 'perhaps: '}{fault.what}"
         typer.echo(json.dumps(row, ensure_ascii=False) if as_json else said)
     wrong = sum(fault.wrong for fault in faults)
-    typer.echo(f"{len(folders)} cases, {wrong} faults, {len(faults) - wrong} doubts", err=True)
+    counts = (("case", len(folders)), ("fault", wrong), ("doubt", len(faults) - wrong))
+    typer.echo(", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts), err=True)
     if wrong:
         raise typer.Exit(1)
 

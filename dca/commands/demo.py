@@ -17,8 +17,12 @@ from dca.runs import Judging, Source
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder for what the demo writes.")] = Path("demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="Say what was written as JSON.")] = False,
 ) -> None:
-    """Review the bundled transcripts with the arithmetic reviewer: offline, no key, no model."""
+    """Review the bundled transcripts with the arithmetic reviewer: offline, no key, no model.
+
+    `dca demo -o demo`
+    """
     from dca.report.page import write_page
     from dca.report.terminal import summary_view, transcript_view
 
@@ -34,6 +38,9 @@ def demo(
         run(file, Source((str(config.bundled_transcripts()),)), judging, opened, resume=False)
     records = list(read_assignments(str(file)))
     write_page(records, page, title="DCA demo", source=file.name)
+    if as_json:
+        o.say_json({"transcripts": len(records), "assignments": str(file), "page": str(page)})
+        return
     o.show(summary_view(records))
     o.show(transcript_view(next(r for r in records if r["id"] == config.DEMO_TRANSCRIPT)))
     typer.echo(

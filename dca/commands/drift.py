@@ -48,8 +48,8 @@ def drift(
 
     `dca drift OUTPUT_DIR/dca --panel panel.jsonl --window 10 --json > drift.json`
     """
-    from dca.performativity.course import account
     from dca.performativity.drift import Settings
+    from dca.performativity.timeline import account
 
     steps = _steps(file, None if panel is None else _prompts(panel))
     if len(steps) < 2:
@@ -75,8 +75,8 @@ def drift(
 def _steps(file: str, panel: frozenset[str] | None) -> Mapping[int, Mapping[str, Any]]:
     """Counts by prompt and training step, from all files that belong."""
     from dca.performativity.counts import Counts
-    from dca.performativity.course import add_counts, counted
     from dca.performativity.observation import prompt_key
+    from dca.performativity.timeline import add_counts, counted
 
     folder = Path(file)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,13 +11,13 @@ import typer
 
 from dca.commands import options as o
 from dca.commands.candidates import NEEDS_NO_MODEL, Asking, Order, Player, record
-from dca.commands.cost import DEFAULT_MODELS
+from dca.commands.review import STOPPED
+from dca.commands.shortfall import Again, loose, quoted, tell
 from dca.errors import BudgetError, InputError
 from dca.reviewers import ReviewerChoice
 
 RECORD: Final = "Recording what is missing"
 RESULT: Final = "What becomes of the result"
-NAMED: Final = 8
 
 
 def evaluate(
@@ -27,7 +26,9 @@ def evaluate(
     ] = None,
     suite: Annotated[str, typer.Option(help="A suite that comes with DCA, or a folder of cases.")] = "core",
     against: Annotated[str | None, typer.Option(help="What it is held against, given like PROMPT.")] = None,
-    recordings: Annotated[Path, typer.Option(help="Where recordings are, and go.")] = Path("recordings"),
+    recordings: Annotated[Path, typer.Option(help="Where recordings are, and go: a folder of your project.")] = Path(
+        "recordings"
+    ),
     against_recordings: Annotated[
         Path | None, typer.Option(help="The same for --against; default: as --recordings.")
     ] = None,
@@ -58,6 +59,9 @@ def evaluate(
         str | None,
         typer.Option(help="Who is asked: anthropic, manual:DIR; or `arithmetic` for PROMPT.", rich_help_panel=RECORD),
     ] = None,
+    answered_by: Annotated[
+        str, typer.Option(help="Who answers, for the record; for replies got by hand.", rich_help_panel=RECORD)
+    ] = "",
     every: Annotated[
         bool, typer.Option("--every", help="Go on when the verdict is clear.", rich_help_panel=RECORD)
     ] = False,
@@ -92,7 +96,10 @@ def evaluate(
     name = _named(prompt, reviewer, recording)
     if fail_on_regression and against is None:
         raise InputError("--fail-on-regression needs something to fall behind: give --against")
+    if as_json and str(out) == "-":
+        raise InputError("--json and --out - both want standard output; give --out a file")
     cases, asking = load_suite(suite), Asking(effort, votes, redact)
+    again = Again(suite, recordings, against_recordings, asking)
     new = Player(name, cases, recordings, asking)
     other = Player(against, cases, against_recordings or recordings, asking) if against else None
     session: Any = None
@@ -107,14 +114,17 @@ def evaluate(
             budget_tokens=budget_tokens,
             max_in_flight=max_in_flight,
         )
-        session = _record(Order(recording, choice, every, limit), new, other)
+        session = _record(Order(recording, choice, every, limit, answered_by), new, other)
     evaluations = [player.evaluation() for player in (new, other) if player]
-    table = compare(cases, evaluations) | {"quotes": [_quote(cases, one, model) for one in evaluations]}
+    quotes = [quoted(cases, one, model) for one in evaluations]
+    commands = again.commands(evaluations, quotes) if recording is None else []
+    table = compare(cases, evaluations) | {"quotes": quotes, "commands": commands}
     _write(table, cases, evaluations, html=html, out=out)
     if as_json:
         typer.echo(json.dumps(table, ensure_ascii=False))
     else:
         _show(table, verbose=verbose)
+        tell(table, again.places, waiting=session is not None and bool(session.awaited))
     if session is not None and session.awaited:
         typer.echo(
             f"{len(session.awaited)} replies are awaited in {(reviewer or '').partition(':')[2]}: save each answer "
@@ -123,10 +133,10 @@ def evaluate(
         )
         raise typer.Exit(3)
     worse = regression(table, tolerance=tolerance) if fail_on_regression else ""
-    loose = _loose(table) if strict else ""
-    for reason in filter(None, (worse and f"regression: {worse}", loose)):
+    untidy = loose(table) if strict else ""
+    for reason in filter(None, (worse and f"regression: {worse}", untidy)):
         typer.echo(reason, err=True)
-    if worse or loose:
+    if worse or untidy:
         raise typer.Exit(1)
 
 
@@ -150,6 +160,9 @@ def _record(order: Order, new: Player, other: Player | None) -> Any:
     except BudgetError as error:
         typer.echo(f"recording stopped: {error}", err=True)
         return None
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. What was answered is recorded; the same command goes on with the rest.", err=True)
+        raise typer.Exit(STOPPED) from None
     usage = session.usage
     typer.echo(
         f"{len(session.recorded)} cases recorded with {usage.requests} requests, ${usage.cost_usd:.4f}"
@@ -159,15 +172,6 @@ def _record(order: Order, new: Player, other: Player | None) -> Any:
     for case, reason in session.failed:
         typer.echo(f"no answer for {case}: {reason}", err=True)
     return session
-
-
-def _quote(suite: Any, evaluation: Any, model: str | None) -> dict[str, Any]:
-    """What recording the rest of one evaluation would cost."""
-    from dca.backends.prices import load_prices
-    from dca.suites.price import quote
-
-    models = (model,) if model else DEFAULT_MODELS
-    return dataclasses.asdict(quote(suite, evaluation.stale_or_missing(), load_prices(), models))
 
 
 def _write(table: Any, suite: Any, evaluations: Any, *, html: Path | None, out: Path | None) -> None:
@@ -198,47 +202,7 @@ def _write(table: Any, suite: Any, evaluations: Any, *, html: Path | None, out: 
 
 
 def _show(table: Any, *, verbose: bool) -> None:
-    """Tables on standard output; what is stale, missing or left over on standard error."""
+    """Tables on standard output."""
     from dca.report.evaluation import evaluation_view
 
     o.show(evaluation_view(table, verbose=verbose))
-    for candidate, quote in zip(table["candidates"], table["quotes"], strict=True):
-        _tell(candidate, quote)
-
-
-def _tell(candidate: Any, quote: Any) -> None:
-    """Which recordings one candidate lacks, why, and for how much they can be had."""
-    name = candidate["name"]
-    wanted = sorted(candidate["wanted"], key=lambda one: (one["state"], one["changed"]))
-    for (state, changed), members in groupby(wanted, key=lambda one: (one["state"], one["changed"])):
-        group = list(members)
-        why = f" ({', '.join(changed)} changed)" if state == "stale" else ""
-        typer.echo(f"{name}: {len(group)} {state}{why}: {', '.join(one['case'] for one in group)}", err=True)
-        alike = not all(change.startswith("slot ") for change in changed)  # the same edit, case for case
-        for one in group[:1] if alike else group:
-            if one["diff"]:
-                typer.echo(f"{one['case']} (- recorded, + asked now)\n{one['diff']}", err=True)
-    if quote["requests"]:
-        prices = ", ".join(
-            f"{model} {'no price' if dollars is None else f'${dollars:.4f}'}"
-            for model, dollars in quote["dollars"].items()
-        )
-        typer.echo(
-            f"{name}: {quote['requests']} new recordings would take about {quote['tokens_in']:,} tokens in and "
-            f"{quote['tokens_out']:,} out: {prices}. Get them with --record missing.",
-            err=True,
-        )
-    orphans = candidate["orphans"]
-    for path in orphans[:NAMED]:
-        typer.echo(f"{name}: nothing asks any more for {path}", err=True)
-    if len(orphans) > NAMED:
-        typer.echo(f"{name}: nor for {len(orphans) - NAMED} more recordings (--json lists them)", err=True)
-
-
-def _loose(table: Any) -> str:
-    """Why the recordings do not fit exactly; "" where they do."""
-    for candidate in table["candidates"]:
-        for kind in ("stale", "missing", "orphans"):
-            if candidate[kind]:
-                return f"strict: {candidate['name']} has {len(candidate[kind])} {kind} recordings"
-    return ""

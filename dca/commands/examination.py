@@ -138,7 +138,9 @@ def _enter(reports: Sequence[Any], path: Path, told: str, plot: Path | None) -> 
     board = merged(read_board(path), entries(reports, told=told, date=date.today().isoformat()))
     write_board(path, board)
     typer.echo(f"{path}: {len(board)} rows", err=True)
-    if plot is not None:
+    if plot is not None and not board:
+        typer.echo(f"{plot}: nothing is finished yet, so nothing is drawn", err=True)
+    elif plot is not None:
         with extra("plots"):
             from dca.bench.frontier import draw
         draw(board, plot)

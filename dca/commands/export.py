@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from dca.assignments import read_assignments, to_line, whole_file
+from dca.assignments import is_stream, read_assignments, to_line, whole_file
 from dca.commands import options as o
 from dca.errors import InputError
+
+_NO_PAIR: Final = "no two replies to one and the same prompt are {:g} or more apart; give runs of one prompt"
 
 
 def export(
@@ -33,7 +34,9 @@ def export(
         float, typer.Option(min=0.01, max=1.0, help="preference: how much more the chosen reply must earn.")
     ] = 0.2,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Say what was written as JSON, on standard error.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Say what was written as JSON; on stderr where the rows are on stdout.")
+    ] = False,
 ) -> None:
     """Write prompts and replies as rows for TRL, so that a reviewer can be trained.
 
@@ -65,11 +68,17 @@ def export(
     if not seen["kept"]:
         raise InputError(f"{', '.join(files)}: no prompt and reply kept in any line; review with --keep-raw")
     said = {name: seen[name] for name in ("lines", "kept", "scored", "written")}
+    if not seen["written"]:
+        lacking = f"no reply earns {at_least:g} or more" if form == "sft" else _NO_PAIR.format(margin)
+        typer.echo(f"nothing to train on: {lacking}", err=True)
     words = (
         f"{said['written']:,} {form} rows from {said['lines']:,} lines; {said['kept']:,} of them kept a prompt and "
         f"one reply, and {said['scored']:,} of these are about cases of the suite"
     )
-    typer.echo(json.dumps(said) if as_json else words, err=True)
+    if as_json:
+        o.say_json(said, err=is_stream(target))
+    else:
+        typer.echo(words, err=True)
 
 
 def _replies(files: list[str], cases: dict[str, Any], seen: Counter[str]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,12 +24,14 @@ def whatif(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the new assignments here.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
     top: Annotated[int, typer.Option(min=0, help="How many transcripts to list.")] = 20,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, one object a transcript that moves and one for all.")
+    ] = False,
 ) -> None:
     """Split again from the stored reviews, free of charge, and show what moves.
 
     `dca whatif out.jsonl --credit-coef 0.25`
     """
-    from dca.report.changes import changes_view
 
     choice = config.SchemeChoice(scheme, credit_coef, sign_preserving, withhold)
     rule = choice.build()
@@ -42,12 +45,27 @@ def whatif(
             yield before, after
 
     if out is None:
-        o.show(changes_view(pairs(None), top=top))
+        _moves(pairs(None), top=top, as_json=as_json)
         return
     o.refuse_to_replace(out, resume=False, overwrite=overwrite)
     with whole_file(out) as writer:
-        view = changes_view(pairs(writer), top=top)
-    o.show(view)
+        _moves(pairs(writer), top=top, as_json=as_json)
+
+
+def _moves(pairs: Iterator[tuple[Any, Any]], *, top: int, as_json: bool) -> None:
+    """What moves, as a table or as lines of JSON."""
+    from dca.report.changes import STILL, change, changes_view
+
+    if not as_json:
+        o.show(changes_view(pairs, top=top))
+        return
+    count, changed, total = 0, 0, 0.0
+    for before, after in pairs:
+        one = change(before, after)
+        count, changed, total = count + 1, changed + (one.moved > STILL), total + one.moved
+        if one.moved > STILL:
+            o.say_json(dataclasses.asdict(one))
+    o.say_json({"transcripts": count, "changed": changed, "mean_moved": total / count if count else 0.0})
 
 
 def show(
@@ -55,6 +73,9 @@ def show(
     wanted: Annotated[str | None, typer.Option("--id", help="Which transcript; without it, the first.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every transcript.")] = False,
     table: Annotated[bool, typer.Option("--list", help="A table of them instead.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the lines themselves; with --list, their ids and rewards.")
+    ] = False,
 ) -> None:
     """Read one transcript in the terminal, its steps coloured by credit.
 
@@ -63,13 +84,22 @@ def show(
     from dca.report.terminal import summary_view, transcript_view
 
     records = read_assignments(file)
+    if table and as_json:
+        for record in records:
+            o.say_json(
+                {name: record[name] for name in ("id", "reward", "fallback")} | {"steps": len(record["steps"])}
+            )
+        return
     if table:
         o.show(summary_view(records))
         return
     shown = 0
     for record in records:
         if wanted is None or record["id"] == wanted:
-            o.show(transcript_view(record))
+            if as_json:
+                o.say_json(record)
+            else:
+                o.show(transcript_view(record))
             shown += 1
             if not every:
                 break
@@ -83,6 +113,7 @@ def report(
     file: o.Reviewed,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")],
     title: Annotated[str, typer.Option(help="What the page is called.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Say what was written as JSON.")] = False,
 ) -> None:
     """Write one self-contained page: overview, table, every transcript with its shortest path beside it.
 
@@ -93,7 +124,10 @@ def report(
     from dca.report.page import write_page
 
     write_page(read_assignments(file), out, title=title or _title(Path(file)), source=Path(file).name)
-    typer.echo(f"{out} ({out.stat().st_size / 1e6:.1f} MB); open it in any browser", err=True)
+    if as_json:
+        o.say_json({"page": str(out), "bytes": out.stat().st_size})
+    else:
+        typer.echo(f"{out} ({out.stat().st_size / 1e6:.1f} MB); open it in any browser", err=True)
 
 
 def _title(source: Path) -> str:

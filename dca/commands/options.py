@@ -5,9 +5,10 @@ It knows names and help texts; parts are built by `dca.config`.
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -115,6 +116,8 @@ ApiKeyEnv = Annotated[
     typer.Option(help="Variable that holds the key for --base-url (never the provider's).", rich_help_panel=LLM),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
+
 
 def source(
     inputs: list[str],
@@ -140,6 +143,11 @@ def refuse_to_replace(out: Path, *, resume: bool, overwrite: bool) -> None:
     """Reviews may have been paid for: an existing file is gone on with, or replaced on request."""
     if not is_stream(out) and out.is_file() and out.stat().st_size and not (resume or overwrite):
         raise InputError(f"{out}: there already; --resume goes on with it, --overwrite replaces it")
+
+
+def say_json(value: Any, *, err: bool = False) -> None:
+    """One JSON value on a line of its own: what `--json` prints."""
+    typer.echo(json.dumps(value, ensure_ascii=False), err=err)
 
 
 def show(view: object) -> None:

@@ -9,13 +9,16 @@ import heapq
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 Record = Mapping[str, Any]
+
+STILL: Final = 1e-12
+"""Credit that moves no further than this has not moved."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,8 +60,8 @@ def changes_view(pairs: Iterable[tuple[Record, Record]], *, top: int) -> Rendera
     total = 0.0
     for before, after in pairs:
         one = change(before, after)
-        count, changed, total = count + 1, changed + (one.moved > 1e-12), total + one.moved
-        if top and one.moved > 1e-12:
+        count, changed, total = count + 1, changed + (one.moved > STILL), total + one.moved
+        if top and one.moved > STILL:
             (heapq.heappush if len(most) < top else heapq.heappushpop)(most, one)
     table = Table(title="what moves", title_justify="left", header_style="bold")
     for column, justify in (

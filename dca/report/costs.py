@@ -42,8 +42,26 @@ def costs_view(forecasts: Mapping[str, Any], prices: Mapping[str, Any]) -> Rende
     return table
 
 
+def costs(forecasts: Mapping[str, Any], prices: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same as plain values: tokens a rollout for each way of asking, and dollars in all by model."""
+    return [
+        {
+            "asked": name,
+            "tokens_in": one.per_rollout(_read),
+            "tokens_cached": one.per_rollout(lambda usage: usage.cache_read_tokens),
+            "tokens_out": one.per_rollout(lambda usage: usage.output_tokens),
+            "dollars": {model: one.dollars(price) for model, price in prices.items()},
+        }
+        for name, one in forecasts.items()
+    ]
+
+
+def _read(usage: Usage) -> int:
+    return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+
+
 def _tokens(one: Forecast) -> tuple[str, str, str]:
-    read = one.per_rollout(lambda u: u.input_tokens + u.cache_read_tokens + u.cache_write_tokens)
+    read = one.per_rollout(_read)
     cached = one.per_rollout(lambda u: u.cache_read_tokens)
     return f"{read:,.0f}", f"{cached:,.0f}", f"{one.per_rollout(lambda u: u.output_tokens):,.0f}"
 

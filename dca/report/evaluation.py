@@ -32,6 +32,8 @@ def evaluation_view(table: Row, *, verbose: bool = False) -> RenderableType:
         verbose: Also list, below each case, the checks that earned less than all.
     """
     names = [candidate["name"] for candidate in table["candidates"]]
+    if not any(candidate["marked"] for candidate in table["candidates"]):
+        return Group(*_summary(table))
     parts: list[RenderableType] = [_cases(table, names, verbose)]
     parts += [_groups("by skill", table["skills"], names), _groups("by domain", table["domains"], names)]
     return Group(*parts, *_summary(table))
@@ -146,6 +148,14 @@ def _summary(table: Row) -> Iterator[Text]:
             f"{comparison['verdict']}",
             style="bold",
         )
+        if comparison["same_answerers"] is False:
+            yield Text("not the same reviewers answered both: the difference is not one of prompts alone", style=LOST)
+
+
+def _of_answerer(one: Row) -> str:
+    """Who gave how many replies, and when."""
+    days = one["first"] if one["first"] == one["last"] else f"{one['first']} to {one['last']}"
+    return f"{one['by']} ({one['recordings']} recordings, {days})" if days else f"{one['by']} ({one['recordings']})"
 
 
 def _of_candidate(candidate: Row, cases: int) -> str:
@@ -157,6 +167,7 @@ def _of_candidate(candidate: Row, cases: int) -> str:
         parts.append(f"{candidate['perfect']} in full")
     if candidate["failed"]:
         parts.append(f"{len(candidate['failed'])} without a review, marked as no opinion")
+    parts += [f"answered by {answerer}" for answerer in map(_of_answerer, candidate["answerers"])]
     usage = candidate["usage"]
     if usage["requests"]:
         read = usage["input_tokens"] + usage["cache_read_tokens"] + usage["cache_write_tokens"]

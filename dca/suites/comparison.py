@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from dca.suites.bootstrap import Interval, mean_interval
@@ -26,15 +27,16 @@ def compare(suite: Suite, evaluations: Sequence[Evaluation]) -> Table:
     """What came of one reviewer, or of two: the new one first, the one it is held against second."""
     silent = silent_scores(suite.cases)
     rows = [_row(case, k, silent[k], evaluations) for k, case in enumerate(suite.cases)]
+    used = frozenset[Path]().union(*(evaluation.used for evaluation in evaluations))
     return {
         "suite": suite.name,
         "cases": len(suite.cases),
         "silent": _mean(silent),
-        "candidates": [_candidate(evaluation) for evaluation in evaluations],
+        "candidates": [_candidate(evaluation, used) for evaluation in evaluations],
         "rows": rows,
         "skills": _grouped(rows, lambda row: row["skills"]),
         "domains": _grouped(rows, lambda row: [row["domain"]]),
-        "comparison": _comparison(rows) if len(evaluations) == 2 else None,
+        "comparison": _comparison(rows, evaluations) if len(evaluations) == 2 else None,
     }
 
 
@@ -54,7 +56,7 @@ def regression(table: Mapping[str, Any], *, tolerance: float) -> str:
     return ""
 
 
-def _candidate(evaluation: Evaluation) -> Table:
+def _candidate(evaluation: Evaluation, used: frozenset[Path]) -> Table:
     scores = [result.score for result in evaluation.results if result.score is not None]
     return {
         "name": evaluation.name,
@@ -75,7 +77,8 @@ def _candidate(evaluation: Evaluation) -> Table:
             }
             for standing in evaluation.stale_or_missing()
         ],
-        "orphans": [str(path) for path in evaluation.orphans],
+        "orphans": [str(path) for path in evaluation.orphans if path not in used],
+        "answerers": [dataclasses.asdict(one) for one in evaluation.answerers],
         "usage": dataclasses.asdict(Usage.total(result.usage for result in evaluation.results)),
     }
 
@@ -114,7 +117,7 @@ def _difference(scores: Sequence[float | None]) -> float | None:
     return scores[0] - scores[1]
 
 
-def _comparison(rows: Iterable[Table]) -> Table:
+def _comparison(rows: Iterable[Table], evaluations: Sequence[Evaluation]) -> Table:
     differences = [row["difference"] for row in rows if row["difference"] is not None]
     interval = mean_interval(differences)
     wins = sum(difference > TIE for difference in differences)
@@ -127,7 +130,14 @@ def _comparison(rows: Iterable[Table]) -> Table:
         "mean": interval.mean if interval else None,
         "interval": _ends(interval),
         "verdict": _verdict(interval),
+        "same_answerers": _same_answerers(evaluations),
     }
+
+
+def _same_answerers(evaluations: Sequence[Evaluation]) -> bool | None:
+    """Whether the same gave both sides' replies, so that a difference is one of prompts; None without replies."""
+    named = [{one.by for one in evaluation.answerers} for evaluation in evaluations]
+    return named[0] == named[1] if all(named) else None
 
 
 def _verdict(interval: Interval | None) -> str:

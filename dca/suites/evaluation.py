@@ -20,7 +20,7 @@ from dca.protocols import Reviewer, Scheme
 from dca.review.llm import LLMReviewer
 from dca.suites.case import Case, Suite
 from dca.suites.opinion import Opinion, opinion_of, silent
-from dca.suites.tape import MISSING, RECORDED, Standing, Tape
+from dca.suites.tape import MISSING, RECORDED, Answerer, Standing, Tape
 from dca.types import Assignment, Review
 from dca.usage import NO_USAGE, Usage
 
@@ -60,13 +60,17 @@ class Evaluation:
         name: What it is called.
         results: One for each case, in order.
         standings: How the cases stand with their recordings; empty for a reviewer that needs none.
-        orphans: Recordings that nothing asks for any more.
+        orphans: Recordings that it does not ask for.
+        used: Recordings that it asks for.
+        answerers: Who gave the replies that were played back.
     """
 
     name: str
     results: tuple[Result, ...]
     standings: tuple[Standing, ...] = ()
     orphans: tuple[Path, ...] = ()
+    used: frozenset[Path] = frozenset()
+    answerers: tuple[Answerer, ...] = ()
 
     def with_state(self, state: str) -> tuple[str, ...]:
         """The cases that ended so."""
@@ -118,7 +122,7 @@ def evaluate(candidate: Candidate, suite: Suite) -> Evaluation:
         except RecordingMiss as miss:  # the reply was sent back once, and what came then was not recorded
             standings[k] = Standing(case.name, MISSING, ("second question",))
             results.append(Result(case.name, MISSING, note=str(miss)))
-    return Evaluation(candidate.name, tuple(results), tuple(standings), tape.orphans())
+    return Evaluation(candidate.name, tuple(results), tuple(standings), tape.orphans(), tape.used(), tape.answerers())
 
 
 def result_of(case: Case, reviewer: Reviewer) -> Result:

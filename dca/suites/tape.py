@@ -52,6 +52,23 @@ class Standing:
     wanted: tuple[Request, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who gave some of the recorded replies, as the recordings say.
+
+    Attributes:
+        by: The model and its server, or what was written down for replies from elsewhere.
+        recordings: How many.
+        first: The day of the first of them.
+        last: The day of the last.
+    """
+
+    by: str
+    recordings: int
+    first: str
+    last: str
+
+
 class Tape:
     """Plays back what was recorded for one prompt and suite; never opens a connection.
 
@@ -67,6 +84,7 @@ class Tape:
         self.folder: Final = recordings / file_name(prompt)
         self.suite: Final = suite
         self._shelf = Shelf(self.folder, suite)
+        self._played: dict[str, Recording] = {}
 
     @property
     def identity(self) -> str:
@@ -83,13 +101,26 @@ class Tape:
         recording = self._shelf.find(request_key(request, ""), request)
         if recording is None:
             raise RecordingMiss(f"no recording of case {request.case!r} in {self.folder}; record it with --record")
+        self._played[recording.key] = recording
         if isinstance(recording.outcome, ReviewError):
             raise recording.outcome
         return recording.outcome
 
+    def answerers(self) -> tuple[Answerer, ...]:
+        """Who gave the replies that were played back, the most frequent first."""
+        dates: dict[str, list[str]] = {}
+        for recording in self._played.values():
+            dates.setdefault(answered_by(recording.produced), []).append(recording.produced.get("date", ""))
+        found = [Answerer(by, len(days), min(days), max(days)) for by, days in dates.items()]
+        return tuple(sorted(found, key=lambda one: (-one.recordings, one.by)))
+
     def orphans(self) -> tuple[Path, ...]:
         """The recordings of this prompt and suite that nobody asked for."""
         return self._shelf.orphans()
+
+    def used(self) -> frozenset[Path]:
+        """The recordings that were asked for."""
+        return frozenset(self._shelf.paths()).difference(self._shelf.orphans())
 
     def standing(self, reviewer: LLMReviewer, case: Case) -> Standing:
         """Whether each question about a case has a recording, and what an edit changed where not."""
@@ -172,6 +203,15 @@ def _is_json(text: str) -> bool:
 def _still(text: str) -> str:
     """The text with every token made the same: a token is a hash of all the slots."""
     return _TOKEN.sub('"--------"', text)
+
+
+def answered_by(produced: Mapping[str, str]) -> str:
+    """Who gave a reply: in words where somebody wrote that down, else the backend with its model.
+
+    >>> answered_by({"backend": "anthropic claude-haiku-5-5 api.anthropic.com native", "date": "2026-11-21"})
+    'anthropic claude-haiku-5-5 api.anthropic.com native'
+    """
+    return produced.get("by") or produced.get("backend") or produced.get("model") or "unknown"
 
 
 def short_key(request: Request) -> str:

@@ -30,6 +30,7 @@ def candidate(name: str, mean: float | None = 0.75) -> dict[str, Any]:
         "interval": interval,
         "perfect": 1,
         "failed": ["b"],
+        "answerers": [{"by": f"{name}'s model", "recordings": 2, "first": "2026-01-02", "last": "2026-01-03"}],
         "usage": usage,
     }
 
@@ -65,6 +66,7 @@ def table(*names: str) -> dict[str, Any]:
         "mean": -0.5,
         "interval": [-0.5, -0.5],
         "verdict": "worse",
+        "same_answerers": False,
     }
     return {
         "suite": "small",
@@ -85,6 +87,7 @@ def test_one_reviewer_alone() -> None:
     assert "1.00!" in said
     assert "key step 1 of 2" in " ".join(said.split())
     assert "mine: 2 of 2 cases marked; mean 0.750 (95 % interval 0.500 to 1.000); 1 in full" in " ".join(said.split())
+    assert "answered by mine's model (2 recordings, 2026-01-02 to 2026-01-03)" in " ".join(said.split())
     assert "recorded with 2 requests, 1.2k tokens in, 90 out, $0.0125" in " ".join(said.split())
     assert "a review without any opinion earns 0.250" in said
     assert "step 1: error" not in said
@@ -100,6 +103,24 @@ def test_two_reviewers_and_their_checks() -> None:
     assert "0 won, 1 lost, 0 tied; difference −0.500 (95 % interval −0.500 to −0.500): worse" in " ".join(
         said.split()
     )
+
+
+def test_different_reviewers_are_no_test_of_prompts() -> None:
+    """Where not the same answered for both, the difference is not called one of prompts."""
+    two = table("new", "old")
+    warned = "not the same reviewers answered both: the difference is not one of prompts alone"
+    assert warned in drawn(evaluation_view(two))
+    two["comparison"]["same_answerers"] = True
+    assert warned not in drawn(evaluation_view(two))
+
+
+def test_without_a_mark_there_is_no_table() -> None:
+    """Where nothing could be marked, rows of nothing are left out."""
+    none = table("mine")
+    none["candidates"][0] |= {"marked": 0, "mean": None, "interval": None, "answerers": []}
+    said = drawn(evaluation_view(none))
+    assert "by skill" not in said
+    assert "mine: 0 of 2 cases marked" in said
 
 
 def test_nothing_acts_on_the_terminal() -> None:

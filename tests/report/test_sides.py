@@ -32,13 +32,16 @@ def row(name: str = "one", scores: tuple[float | None, ...] = (0.5, 1.0), **extr
     } | extra
 
 
+ANSWERER = {"by": "a model <of> ours", "recordings": 1, "first": "2026-01-02", "last": "2026-01-02"}
+
+
 def table(*rows: dict[str, Any], names: tuple[str, ...] = ("new/v2", "old/v1")) -> dict[str, Any]:
     one = {"mean": 0.5, "interval": [0.25, 0.75], "marked": 1, "perfect": 0, "failed": [], "stale": [], "missing": []}
     return {
         "suite": "core",
         "cases": len(rows),
         "silent": 0.25,
-        "candidates": [{**one, "name": name} for name in names],
+        "candidates": [{**one, "name": name, "answerers": [ANSWERER]} for name in names],
         "rows": list(rows),
         "skills": [{"name": "locate_error", "cases": 1, "marked": 1, "means": [0.5] * len(names)}],
         "domains": [],
@@ -50,6 +53,7 @@ def table(*rows: dict[str, Any], names: tuple[str, ...] = ("new/v2", "old/v1")) 
             "mean": -0.5,
             "interval": [-0.5, -0.5],
             "verdict": "worse",
+            "same_answerers": False,
         }
         if len(names) == 2
         else None,
@@ -97,6 +101,18 @@ def test_one_review_alone_is_a_page_too() -> None:
     assert "Difference" not in html
     assert ">missing</b>" in html
     assert "1 missing recordings" in html
+
+
+def test_means_differ_and_who_answered_is_said() -> None:
+    """Two reviews have a column of differences by skill, and tiles that name who gave the replies."""
+    compared = table(row())
+    compared["skills"][0]["means"] = [0.5, 0.75]
+    html = render_sides(compared, [case(None, None)], title="two")
+    assert '<td class="num">−0.25</td>' in html
+    assert html.count("answered by a model &lt;of&gt; ours (1)") == 2
+    assert "Not the same reviewers answered both" in html
+    compared["comparison"]["same_answerers"] = True
+    assert "Not the same reviewers" not in render_sides(compared, [case(None, None)], title="two")
 
 
 @settings(max_examples=25)

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from dca.performativity.counts import Counts
-from dca.performativity.course import account
 from dca.performativity.drift import Settings
+from dca.performativity.timeline import account
 from dca.report.course import course_view, curve
 from dca.report.trend import HEIGHT, LEFT, TOP, WIDTH, panels, render_page, render_svg, standing, write_trend
 

@@ -96,6 +96,7 @@ def test_two_are_compared_case_by_case(tmp_path: Path, suite: Suite) -> None:
     assert found["mean"] == 0.75
     assert found["interval"] == [0.25, 1.0]
     assert found["verdict"] == "better"
+    assert found["same_answerers"] is True
     assert {group["name"]: group["means"] for group in table["skills"]} == {
         "even": [1.0, 0.0],
         "locate_error": [1.0, 0.25],

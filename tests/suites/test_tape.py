@@ -27,6 +27,7 @@ from dca.errors import RecordingMiss, RefusedError
 from dca.messages import Request
 from dca.review.llm import LLMReviewer
 from dca.suites.case import Suite
+from dca.suites.comparison import compare
 from dca.suites.evaluation import FAILED, MARKED, Evaluation, evaluate
 from dca.suites.price import quote
 from dca.suites.tape import MISSING, RECORDED, STALE
@@ -173,6 +174,29 @@ def test_a_reply_that_was_sent_back_is_played_back_whole(tmp_path: Path, prompt:
     again = evaluated(tmp_path, prompt, suite)
     assert [result.state for result in again.results] == [MISSING, MARKED, MARKED]
     assert standing(again)["case-0"] == (MISSING, ("second question",))
+
+
+def test_who_answered_is_told(tmp_path: Path, prompt: str, suite: Suite) -> None:
+    """Every reply played back is counted under the backend that its recording names, with its days."""
+    recorded(tmp_path / "rec", prompt, suite, finds_it)
+    path = next((tmp_path / "rec" / "mine" / "small" / "case-0").glob("*.json"))
+    told = json.loads(path.read_text()) | {"produced": {"by": "a friend, by hand", "date": "2026-01-02"}}
+    path.write_text(json.dumps(told))
+    found = evaluated(tmp_path, prompt, suite).answerers
+    assert [(one.by, one.recordings) for one in found] == [("scripted", 2), ("a friend, by hand", 1)]
+    assert (found[1].first, found[1].last) == ("2026-01-02", "2026-01-02")
+
+
+def test_recordings_that_the_other_prompt_uses_are_not_left_over(tmp_path: Path, suite: Suite) -> None:
+    """Two files of one name in two folders share their recordings' folder, and each needs its own."""
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        write_prompt(tmp_path / folder / "mine.md", RUBRIC.replace("did", f"did ({folder})"))
+        recorded(tmp_path / "rec", str(tmp_path / folder / "mine.md"), suite, finds_it)
+    both = [evaluated(tmp_path, str(tmp_path / folder / "mine.md"), suite) for folder in ("new", "old")]
+    assert [len(one.orphans) for one in both] == [3, 3]
+    assert [one["orphans"] for one in compare(suite, both)["candidates"]] == [[], []]
+    assert len(compare(suite, both[:1])["candidates"][0]["orphans"]) == 3
 
 
 def test_a_tape_never_asks_anybody(tmp_path: Path, prompt: str, suite: Suite) -> None:
