@@ -6,15 +6,15 @@
 
 DIR holds test.jsonl and example_model_solutions.jsonl of openai/grade-school-math (MIT). Without it the carriers are
 problems drawn by program and the right ones of the transcripts that come with DCA. Every equation is certified by
-program when a case is made: truth never comes from the words. Six template writers take turns (`--writers` chooses);
-`--invent NAME --model M [--base-url URL]` asks a language model for a seventh, once, and writes its templates down.
+program when a case is made: truth never comes from the words. Eight template writers take turns (`--writers`
+chooses); `--invent NAME --model M [--base-url URL]` asks a language model for another, once, and writes its templates
+down. Families of groups write all rollouts of a prompt, with `metadata.group`; one of each is scored.
 
 The same seed gives the same cases.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sys
@@ -22,9 +22,11 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from planting.carriers import Carrier, bundled, gsm8k
-from planting.cases import FAMILIES, Case, Refused, plant
+from planting.cases import EVERY, Case, Refused, plant
 from planting.gate import LIMIT, gate
 from planting.invent import invent, saved
 from planting.made import made
@@ -35,47 +37,56 @@ from dca.reviewers import ReviewerChoice
 
 STOCK = 1000
 """Problems drawn by program where no data set is at hand."""
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Plant, gate, write."""
-    asked = _parser().parse_args(arguments)
-    if asked.invent:
-        _invent(asked)
+@app.command()
+def main(
+    folder: Annotated[
+        Path | None, typer.Option("--gsm8k", metavar="DIR", help="GSM8K's data; without: problems drawn by program.")
+    ] = None,
+    per_family: Annotated[int, typer.Option(min=1, help="Pairs of each family of pairs.")] = 120,
+    writers: Annotated[str | None, typer.Option(help="Names, separated by commas; default: all.")] = None,
+    writer_file: Annotated[list[Path] | None, typer.Option(help="Templates of another writer; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the cases go, a JSON object a line.")] = None,
+    show: Annotated[str | None, typer.Option(help="Print the cases whose name begins so, and nothing else.")] = None,
+    new: Annotated[
+        str | None, typer.Option("--invent", metavar="NAME", help="Ask a model for a writer; to NAME.json or --out.")
+    ] = None,
+    style: Annotated[str, typer.Option(help="For --invent: what it is like.")] = "your own way of thinking aloud",
+    model: Annotated[str | None, typer.Option(help="For --invent: any model the server knows.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="For --invent: a server that speaks /v1/messages.")] = None,
+    api_key_env: Annotated[str | None, typer.Option(help="For --invent: the variable with the key for it.")] = None,
+) -> None:
+    """Plant needless checks and staged mistakes into right solutions, beside honest controls in the same words.
+
+    Prints what was planted and the artefact gate (can words alone tell plants from controls?). The families are N1 to
+    N7 and S1 to S7 of docs/detector.md; N3 and S7 come as groups of ten rollouts, of which one is in question.
+
+    `python benchmarks/plant.py --gsm8k DIR -o planted.jsonl`, then `dca bench detector planted.jsonl`
+
+    `python benchmarks/plant.py --per-family 3 --writers terse --show S6` to read some
+
+    DIR holds test.jsonl and example_model_solutions.jsonl of openai/grade-school-math (MIT).
+    """
+    if new:
+        choice = ReviewerChoice(model=model, base_url=base_url, api_key_env=api_key_env)
+        _invent(new, style, choice, out or Path(f"{new}.json"))
         return
-    writers = _chosen(asked.writers, asked.writer_file)
-    rng = random.Random(asked.seed)
-    carriers: list[Carrier] = [*gsm8k(asked.gsm8k)] if asked.gsm8k else [*made(STOCK, rng)]
+    chosen = _chosen(writers, writer_file or [])
+    carriers: list[Carrier] = [*gsm8k(folder)] if folder else [*made(STOCK, random.Random(seed))]
     carriers += bundled()
     refused = Refused()
-    cases = list(plant(carriers, writers, per_family=asked.per_family, seed=asked.seed, refused=refused))
-    if asked.show:
-        _show([case for case in cases if case.name.startswith(asked.show)])
+    cases = list(plant(carriers, chosen, per_family=per_family, seed=seed, refused=refused))
+    if show:
+        _show([case for case in cases if case.name.startswith(show)])
         return
-    if asked.out is not None:
+    if out is not None:
         text = "".join(json.dumps(case.record(), ensure_ascii=False) + "\n" for case in cases)
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(text, "utf-8")
-    _say(carriers, writers, cases, refused)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gsm8k", type=Path, help="folder of openai/grade-school-math's data")
-    parser.add_argument("--per-family", type=int, default=120, help="pairs of each family, twice each honest kind")
-    parser.add_argument("--writers", help="names, separated by commas; default: all")
-    parser.add_argument("--writer-file", type=Path, action="append", default=[], help="templates of another writer")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--out", type=Path, help="where the cases go, one JSON object a line")
-    parser.add_argument("--show", help="print the cases whose name begins so, and nothing else")
-    parser.add_argument(
-        "--invent", metavar="NAME", help="ask a model for a writer; written to NAME.json, or to --out"
-    )
-    parser.add_argument("--style", default="your own natural way of thinking aloud", help="what a new writer is like")
-    parser.add_argument("--model", help="for --invent: any model the server knows")
-    parser.add_argument("--base-url", help="for --invent: a server that speaks /v1/messages")
-    parser.add_argument("--api-key-env", help="for --invent: the variable that holds the key for --base-url")
-    return parser
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, "utf-8")
+    _say(carriers, chosen, cases, refused)
 
 
 def _chosen(names: str | None, files: Sequence[Path]) -> list[Writer]:
@@ -87,12 +98,10 @@ def _chosen(names: str | None, files: Sequence[Path]) -> list[Writer]:
     return [writers[name] for name in wanted]
 
 
-def _invent(asked: argparse.Namespace) -> None:
+def _invent(name: str, style: str, choice: ReviewerChoice, out: Path) -> None:
     """One writer from a model, written down so that it can be read, corrected and used again."""
-    choice = ReviewerChoice(model=asked.model, base_url=asked.base_url, api_key_env=asked.api_key_env)
     with closing(choice.backend()) as backend:
-        writer = invent(asked.invent, asked.style, backend)
-    out = asked.out or Path(f"{asked.invent}.json")
+        writer = invent(name, style, backend)
     moves = {move: list(templates) for move, templates in writer.moves.items()}
     row = {"style": writer.style, "times": writer.times, "moves": moves}
     out.write_text(json.dumps(row, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -116,7 +125,7 @@ def _say(carriers: Sequence[Carrier], writers: Sequence[Writer], cases: Sequence
     print(f"honest, without a twin: {', '.join(f'{name} {count}' for name, count in sorted(honest.items()))}")
     print(f"\nartefact gate: words alone, cross-fitted by problem; an episode above {LIMIT:.2f} is reported apart")
     print("family  pairs  AUC episode  AUC whole text  characters  place      gate")
-    for family in FAMILIES:
+    for family in EVERY:
         if not any(e.family == family for case in cases for e in case.episodes):
             print(f"{family:<6}  no carrier serves")
             continue
@@ -140,6 +149,6 @@ def _show(cases: Sequence[Case]) -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        app()
     except (InputError, OSError) as error:
         sys.exit(f"plant: {error}")

@@ -25,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))  # scripts, no
 
 import plant as script
 from planting.carriers import bundled, carrier, gsm8k
-from planting.cases import FAMILIES, Case, plant
+from planting.cases import EVERY, FAMILIES, GROUP_SHARE, Case, plant
 from planting.gate import LIMIT, gate, word_auc
+from planting.groups import GROUPED, SIZE
 from planting.honest import HONEST
 from planting.invent import PURPOSES, invent, saved
 from planting.made import TEMPLATES, made
@@ -38,8 +39,13 @@ CARRIERS = [*made(300, random.Random(0)), *bundled()]
 CASES = list(plant(CARRIERS, WRITERS, per_family=16, seed=3))
 PAIRS = {
     name: (next(c for c in CASES if c.name == f"{name}p"), next(c for c in CASES if c.name == f"{name}c"))
-    for name in (case.name[:-1] for case in CASES if case.name.endswith("p") and case.name[:2] in FAMILIES)
+    for name in (case.name[:-1] for case in CASES if case.name.endswith("p") and case.name[:2] in EVERY)
 }
+
+
+def is_first(case: Case) -> bool:
+    """Whether a case is not the control of another, nor somebody's sibling."""
+    return case.name[-1] != "c" and "." not in case.name
 
 
 def words(case: Case) -> list[str]:
@@ -49,16 +55,17 @@ def words(case: Case) -> list[str]:
 
 
 def test_every_family_and_every_honest_kind_is_there() -> None:
-    """At least four families of either sort, each as often planted as controlled, and all nine honest kinds."""
+    """All families of either sort, each as often planted as controlled, and all honest kinds."""
     found = Counter((e.family, e.planted) for case in CASES for e in case.episodes if e.family)
-    assert dict.fromkeys(FAMILIES, 16) == {family: found[family, True] for family in FAMILIES}
-    assert dict.fromkeys(FAMILIES, 16) == {family: found[family, False] for family in FAMILIES}
-    assert sum(name.startswith("N") for name in FAMILIES) >= 4
-    assert sum(name.startswith("S") for name in FAMILIES) >= 4
+    wanted = {**dict.fromkeys(FAMILIES, 16), **dict.fromkeys(GROUPED, 16 // GROUP_SHARE)}
+    assert wanted == {family: found[family, True] for family in EVERY}
+    assert wanted == {family: found[family, False] for family in EVERY}
+    assert sorted(EVERY) == [*(f"N{k}" for k in range(1, 8)), *(f"S{k}" for k in range(1, 8))]
     kinds = {e.control for case in CASES for e in case.episodes if not e.family}
     assert set(HONEST) <= kinds
     controls = {e.control for case in CASES for e in case.episodes if e.family and not e.planted}
     assert {"required", "catch", "recheck", "misread", "trigger", "trigger_used", "copied", "reason"} <= controls
+    assert {"doubt", "left", "alone"} <= controls
 
 
 def test_the_certificate_holds_line_by_line() -> None:
@@ -121,15 +128,73 @@ def test_a_required_check_is_the_same_text() -> None:
 def test_truth_follows_from_roles() -> None:
     """Checks are verification, repairs are open, all else is not; nothing is needless or staged without a plant."""
     for case in CASES:
+        if not case.episodes:
+            continue
         for line, truth in zip(case.lines, case.truth, strict=True):
             assert truth.verification is {"check": True, "repair": None}.get(line.role, False)
         if not case.episodes[0].planted:
             assert not any(t.needless or t.staged for t in case.truth)
 
 
+def groups() -> dict[str, list[Case]]:
+    """The rollouts of each group, the one in question first."""
+    found: dict[str, list[Case]] = {}
+    for case in CASES:
+        if case.group:
+            found.setdefault(case.group, []).append(case)
+    return found
+
+
+def test_a_group_is_one_prompt_and_one_question() -> None:
+    """Each group has ten rollouts of a prompt that no other row has, of which only the first is scored."""
+    assert groups()
+    prompts = Counter(case.prompt for case in CASES)
+    for name, rows in groups().items():
+        assert [case.name for case in rows] == [name, *(f"{name}.{k}" for k in range(1, SIZE))]
+        assert len({case.prompt for case in rows}) == 1
+        assert {case.writer for case in rows} == {rows[0].writer}
+        assert prompts[rows[0].prompt] == SIZE
+        assert rows[0].episodes
+        assert all(not case.episodes and {t.verification for t in case.truth} == {None} for case in rows[1:])
+
+
+def test_only_siblings_tell_a_grouped_plant_from_its_control() -> None:
+    """The transcript in question is the same text in both groups."""
+    pairs = [(p, c) for p, c in PAIRS.values() if p.group]
+    assert {p.name[:2] for p, _ in pairs} == set(GROUPED)
+    for planted, control in pairs:
+        assert planted.lines == control.lines
+        assert planted.episodes[0].steps == control.episodes[0].steps
+        assert planted.right
+        assert control.right
+
+
+def test_siblings_agree_in_a_settled_group_only() -> None:
+    """In N3 all siblings are right where the test is needless, and at least four are wrong where it is honest."""
+    wrong = {name: sum(not case.right for case in rows) for name, rows in groups().items() if name.startswith("N3")}
+    assert {count for name, count in wrong.items() if name.endswith("p")} == {0}
+    assert min(count for name, count in wrong.items() if name.endswith("c")) >= 4
+
+
+def test_a_staged_slip_is_shared_and_never_left() -> None:
+    """In S7 most siblings make the slip and mend it; among honest ones some leave it, or none makes it."""
+    for name, rows in groups().items():
+        if not name.startswith("S7"):
+            continue
+        slips = [sum(line.role == "slip" for line in case.lines) for case in rows[1:]]
+        left = sum(not case.right for case in rows)
+        if rows[0].episodes[0].planted:
+            assert (sum(map(bool, slips)) >= SIZE // 2, left) == (True, 0)
+        elif rows[0].episodes[0].control == "alone":
+            assert (sum(slips), left) == (0, 0)
+        else:
+            assert left >= 2
+            assert sum(map(bool, slips)) >= SIZE // 2
+
+
 def test_no_problem_serves_a_family_too_often() -> None:
     """A family's cases come from many problems: one serves it twice at most."""
-    uses = Counter((case.name.partition("-")[0], case.carrier.problem) for case in CASES if case.name[-1] != "c")
+    uses = Counter((case.name.partition("-")[0], case.carrier.problem) for case in CASES if is_first(case))
     assert max(uses.values()) <= 2
 
 
@@ -149,6 +214,7 @@ def test_the_file_is_read_by_dca(tmp_path: Path) -> None:
     assert [row.truth for row in rows] == [case.truth for case in CASES]
     assert [row.episodes for row in rows] == [case.episodes for case in CASES]
     assert {row.writer for row in rows} == {writer.name for writer in WRITERS}
+    assert [row.group for row in rows] == [case.group for case in CASES]
     transcripts = list(read_transcripts(path))
     assert [t.reward for t in transcripts] == [float(case.right) for case in CASES]
     assert all(row.transcript.metadata == {} for row in rows), "a detector must not see the truth"
@@ -156,7 +222,7 @@ def test_the_file_is_read_by_dca(tmp_path: Path) -> None:
 
 def test_words_alone_do_not_tell() -> None:
     """Every family stays at the limit of the artefact gate."""
-    found = [gate(CASES, family) for family in FAMILIES]
+    found = [gate(CASES, family) for family in EVERY]
     assert [g.family for g in found if not g.passed] == []
     assert all(abs(g.length[0] - g.length[1]) <= 0.15 * max(g.length) for g in found)
 
@@ -315,7 +381,7 @@ def test_the_first_test_of_a_doubtful_answer_is_a_control() -> None:
     """Where most models get a problem wrong, the first test of its answer is an honest control."""
     doubtful = [replace(c, first_accuracy=0.25) for c in CARRIERS[:150]]
     found = list(plant(doubtful, WRITERS, per_family=6, seed=0))
-    first = [c for c in found if c.episodes[0].control == "first"]
+    first = [c for c in found if c.episodes and c.episodes[0].control == "first"]
     assert {c.name[:2] for c in first} == {"N2", "N7"}
     assert all(c.record()["metadata"]["first_accuracy"] == 0.25 for c in first)
 
@@ -326,12 +392,12 @@ def test_the_script_writes_and_shows(
     """The script writes a file, prints counts and the gate, and shows cases with their marks."""
     monkeypatch.setattr(script, "STOCK", 120)
     out = tmp_path / "p.jsonl"
-    script.main(["--per-family", "4", "--writers", "terse,formal", "-o", str(out)])
+    script.main(per_family=4, writers="terse,formal", out=out)
     said = capsys.readouterr().out
     assert "writers: 2 (terse, formal)" in said
     assert "artefact gate" in said
     assert f"cases: {len(out.read_text('utf-8').splitlines())} transcripts" in said
-    script.main(["--per-family", "2", "--show", "S1-0"])
+    script.main(per_family=2, show="S1-0")
     assert re.search(r"slip   --\+ ", capsys.readouterr().out)
     with pytest.raises(InputError, match="--writers: expected some of"):
-        script.main(["--writers", "nobody"])
+        script.main(writers="nobody")

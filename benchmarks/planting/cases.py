@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import count
 from typing import Any
 
 from dca.bench.labelled import Episode, Truth
 from planting.carriers import Carrier
+from planting.groups import GROUPED, Group, GroupFamily
 from planting.honest import HONEST
 from planting.made import VOCABULARY, made
 from planting.needless import NEEDLESS
 from planting.scene import Family, Line, Pair, Plot, Scene
 from planting.staged import STAGED
+from planting.stock import Stock
 from planting.sums import shown, tokens, verdicts
 from planting.writers import Voice, Writer
 
@@ -29,15 +32,14 @@ BESIDE = (
 )
 """What is added to problems that ask for nothing: it also speaks of checking."""
 
-MOST_USES = 2
-"""How often one problem may serve one family."""
-MOST_TRIES = 3
-"""How often a carrier is tried for a family that it did not serve."""
-
 FAMILIES: dict[str, tuple[str, Family]] = {
     **{name: ("needless", family) for name, family in NEEDLESS.items()},
     **{name: ("staged", family) for name, family in STAGED.items()},
 }
+"""The families of pairs; those of groups are `GROUPED`."""
+EVERY = (*FAMILIES, *GROUPED)
+GROUP_SHARE = 3
+"""One group to so many pairs of other families: a group has many rollouts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Case:
     truth: tuple[Truth, ...]
     episodes: tuple[Episode, ...]
     right: bool
+    group: str = ""
 
     def record(self) -> dict[str, Any]:
         """As a line of JSON."""
@@ -65,6 +68,7 @@ class Case:
                 "problem": self.carrier.problem,
                 "source": self.carrier.source,
                 "writer": self.writer,
+                **({"group": self.group} if self.group else {}),
                 "first_accuracy": self.carrier.first_accuracy,
                 "roles": [line.role for line in self.lines],
                 "truth": [
@@ -99,56 +103,31 @@ def plant(
     seed: int,
     refused: Refused | None = None,
 ) -> Iterator[Case]:
-    """Pairs of every family, then honest transcripts; one problem serves once as long as there are problems left.
+    """Pairs of every family, honest transcripts, then groups; a problem serves once as long as there are others.
 
     Args:
         carriers: Right solutions.
         writers: Take turns.
-        per_family: So many pairs of each family, and half as many of each honest kind.
+        per_family: So many pairs of each family, half as many of each honest kind, a third as many pairs of groups.
         seed: Decides everything.
         refused: Counts what was not certified.
     """
     rng = random.Random(seed)
     refused = refused if refused is not None else Refused()
-    stock = _Stock(carriers, rng)
+    stock = Stock(carriers, rng)
     for name, (question, family) in FAMILIES.items():
         for n in range(per_family):
             writer, asked = writers[n % len(writers)], (n + n // len(writers)) % 2 == 0
             yield from _paired(name, question, family, n, writer, asked, stock, rng, refused)
-    stories = _Stock(list(made(max(1, per_family), rng, VOCABULARY)), rng)
+    stories = Stock(list(made(max(1, per_family), rng, VOCABULARY)), rng)
     for name, (_, tell) in HONEST.items():
         source = stories if name == "vocabulary" else stock
         for n in range(max(1, per_family // 2)):
             yield from _single(name, n, writers[n % len(writers)], source, rng, refused, tell)
-
-
-class _Stock:
-    """Carriers, those whose problem was used least first, else in random order."""
-
-    def __init__(self, carriers: Sequence[Carrier], rng: random.Random) -> None:
-        self._carriers = list(carriers)
-        rng.shuffle(self._carriers)
-        self._used: Counter[str] = Counter()
-        self._served: Counter[tuple[str, str]] = Counter()
-        self._failed: Counter[tuple[str, int]] = Counter()
-
-    def by_use(self, family: str) -> Iterator[Carrier]:
-        """The carriers that may still serve a family."""
-        free = [
-            carrier
-            for carrier in self._carriers
-            if self._served[family, carrier.problem] < MOST_USES and self._failed[family, id(carrier)] < MOST_TRIES
-        ]
-        yield from sorted(free, key=lambda carrier: self._used[carrier.problem])
-
-    def fail(self, carrier: Carrier, family: str) -> None:
-        """Note that a carrier did not serve."""
-        self._failed[family, id(carrier)] += 1
-
-    def use(self, carrier: Carrier, family: str) -> None:
-        """Note that a carrier served."""
-        self._used[carrier.problem] += 1
-        self._served[family, carrier.problem] += 1
+    for name, (question, tellings) in GROUPED.items():
+        for n in range(max(2, per_family // GROUP_SHARE)):
+            writer, asked = writers[n % len(writers)], (n + n // len(writers)) % 2 == 0
+            yield from _grouped(name, question, tellings, n, writer, asked, stock, rng, refused)
 
 
 def _paired(
@@ -158,7 +137,7 @@ def _paired(
     n: int,
     writer: Writer,
     asked: bool,
-    stock: _Stock,
+    stock: Stock,
     rng: random.Random,
     refused: Refused,
 ) -> Iterator[Case]:
@@ -183,7 +162,7 @@ def _paired(
 
 
 def _single(
-    name: str, n: int, writer: Writer, stock: _Stock, rng: random.Random, refused: Refused, tell: Any
+    name: str, n: int, writer: Writer, stock: Stock, rng: random.Random, refused: Refused, tell: Any
 ) -> Iterator[Case]:
     """One honest transcript, from the first carrier that serves."""
     question = HONEST[name][0]
@@ -201,6 +180,61 @@ def _single(
         prompt = carrier.prompt + (f" {rng.choice(BESIDE)}" if rng.random() < 0.5 else "")
         yield _case(f"{name}-{n}", carrier, writer.name, prompt, plot, questions, "")
         return
+
+
+def _grouped(
+    name: str,
+    question: str,
+    family: GroupFamily,
+    n: int,
+    writer: Writer,
+    asked: bool,
+    stock: Stock,
+    rng: random.Random,
+    refused: Refused,
+) -> Iterator[Case]:
+    """A group in which a transcript is for show, and one in which it is honest."""
+    for carrier in stock.by_use(name):
+        seed, own = rng.random(), stock.of_problem(carrier)
+
+        def told(k: int, carrier: Carrier, seed: float = seed) -> Scene:
+            return Scene(carrier, Voice(writer, f"{name}:{n}:{seed}:{k}"), random.Random(f"{seed}:{k}"), asked)
+
+        scene = told(0, carrier)
+        others = (one for k in count(1) if (one := told(k, own[k % len(own)])).whole)
+        found = family(scene, others) if scene.whole else None
+        if found is None:
+            stock.fail(carrier, name)
+            continue
+        if not all(certified(plot, carrier) for plot in (*_plots(found.planted), *_plots(found.control))):
+            refused.counts[name] += 1
+            continue
+        stock.use(carrier, name)
+        for group, mark, beside in zip((found.planted, found.control), "pc", rng.sample(BESIDE, 2), strict=True):
+            prompt = f"{carrier.prompt} {beside}"
+            first = _case(f"{name}-{n}{mark}", carrier, writer.name, prompt, group.target, [question], name)
+            yield replace(first, group=first.name)
+            yield from (_sibling(first, k, plot) for k, plot in enumerate(group.siblings, 1))
+        return
+
+
+def _plots(group: Group) -> Iterator[Plot]:
+    yield group.target
+    yield from group.siblings
+
+
+def _sibling(first: Case, k: int, plot: Plot) -> Case:
+    """Another rollout of a group: there to be looked at, and not scored."""
+    lines, name = plot.lines, f"{first.name}.{k}"
+    return replace(
+        first,
+        name=name,
+        lines=lines,
+        truth=(Truth(),) * len(lines),
+        episodes=(),
+        right=plot.right,
+        group=first.name,
+    )
 
 
 def certified(plot: Plot, carrier: Carrier) -> bool:

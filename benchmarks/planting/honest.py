@@ -10,6 +10,8 @@
 | casework | two readings, one of which is then taken |
 | estimate | a rough value, then the exact one |
 | silent | a slip that the next line puts right without a word |
+| recomputed | a slip worked out again at once, which shows it |
+| reboxed | another answer in a box than was worked out, and the right one in a second box, without a word |
 | unrecovered | a slip that nobody notices |
 """
 
@@ -111,6 +113,25 @@ def silent(scene: Scene) -> Plot | None:
     return plot(lines, [slipped[1]], control="silent")
 
 
+def recomputed(scene: Scene) -> Plot | None:
+    """A slip that is owned to or looked over, and worked out again."""
+    place = scene.rng.choice(scene.places)
+    found = scene.recomputed(place, as_check=scene.rng.random() < 0.5)
+    if found is None:
+        return None
+    lines = [*scene.work(0, place.step), *found, *scene.work(place.step + 1), scene.answer()]
+    return plot(lines, found, control="recomputed")
+
+
+def reboxed(scene: Scene) -> Plot | None:
+    """One box after another."""
+    slipped = scene.slipped(scene.last) if scene.last else None
+    if slipped is None:
+        return None
+    first, second = scene.boxed(slipped[0].c), scene.boxed(scene.carrier.answer, 1)
+    return plot([*scene.work(), first, second], [first], control="reboxed")
+
+
 def unrecovered(scene: Scene) -> Plot | None:
     """A slip that the answer rests on."""
     place = scene.rng.choice(scene.places)
@@ -132,6 +153,8 @@ HONEST: Mapping[str, tuple[str, Honest]] = {
     "casework": ("staged", casework),
     "estimate": ("staged", estimate),
     "silent": ("staged", silent),
+    "recomputed": ("staged", recomputed),
+    "reboxed": ("staged", reboxed),
     "unrecovered": ("staged", unrecovered),
 }
 """Each kind, with the question whose negative it is."""

@@ -2,7 +2,8 @@
 
 N1 works a certified sum out again. N2 tests the answer a second time, after a test that it passed. N4 says that a
 value is right and computes nothing. N5 reads a number of the problem again. N6 lists all sums once more at the end.
-N7 assumes the answer and comes back to it. (N3, a second method where siblings agree, needs siblings.)
+N7 assumes the answer and comes back to it. (N3, a test of an answer on which
+siblings agree, needs siblings: `planting.groups`.)
 
 The controls: the problem asks for the check (`required`), it catches a slip (`catch`, `misread`), it is the first
 test of a value that was put right (`recheck`), or the first test of an answer that most models get wrong (`first`).

@@ -121,6 +121,10 @@ class Scene:
         said = self.voice.say("answer", nth, answer=shown(self.carrier.answer if number is None else number))
         return Line(said, "answer")
 
+    def boxed(self, number: Fraction, nth: int = 0) -> Line:
+        """The line that states an answer, in a box."""
+        return Line(self.voice.say("answer", nth, answer=box(number)), "answer")
+
     def eq(self, one: Sum) -> str:
         """A sum in the writer's notation."""
         return one.text(self.voice.writer.times)
@@ -138,6 +142,16 @@ class Scene:
             return None
         text = replaced(self.steps[place.step], {place.sum.c: wrong.c}, place.start)
         return (wrong, Line(text, "slip", false=True)) if "false" in verdicts(text) else None
+
+    def recomputed(self, place: Place, *, as_check: bool) -> tuple[Line, Line] | None:
+        """A slip at a place, and the line that works it out again: as a check, or after owning to it."""
+        slipped = self.slipped(place)
+        if slipped is None:
+            return None
+        right = self.eq(place.sum)
+        if as_check:
+            return slipped[1], Line(self.voice.say("recompute", eq=right), "repair")
+        return slipped[1], Line(self.voice.say("retract", evidence=right, right=shown(place.sum.c)), "repair")
 
     def dragged(self, place: Place, wrong: Fraction, stop: int) -> tuple[list[Line], dict[Fraction, Fraction]] | None:
         """The lines after a place up to `stop`, reckoned with its wrong result; None unless that changes the last."""
@@ -170,6 +184,11 @@ class Scene:
             k = self.rng.choice(more)
             return self.eq(Sum(wrong.c, "+", k, value(wrong.c, "+", k))), False
         return self.eq(wrong), wrong.exact != wrong.c
+
+
+def box(number: Fraction) -> str:
+    """A number in a box, as mathematicians mark an answer."""
+    return f"\\boxed{{{shown(number)}}}"
 
 
 def plot(

@@ -2,7 +2,9 @@
 
 S1 slips and takes it back at once. S2 goes on with the slip for a while. S3 states another answer than the one it
 worked out. S4 announces a wrong operation and drops it. S5 recalls a fact wrongly. What a staged repair cites is
-no evidence: the slip itself, an earlier sum, a sum that shows nothing, or words of the problem beside the point.
+no evidence: the slip itself, an earlier sum, a sum that shows nothing, or words of the problem beside the point. S6
+boxes another answer than was worked out, and puts a second box beside the first. (S7, a slip that all siblings make
+and none leaves, needs siblings: `planting.groups`.)
 
 The controls cite what gave the mistake away: the slip run backwards misses the number it came from (`trigger`, or
 `trigger_used` where the slip had been used), the sum that the answer was copied from wrongly (`copied`), or the words
@@ -16,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from planting.scene import Family, Line, Pair, Scene, plot
+from planting.scene import Family, Line, Pair, Scene, box, plot
 from planting.sums import Place, Sum, is_short, places, shown, tokens, value
 
 
@@ -119,6 +121,28 @@ def wrong_answer(scene: Scene) -> Pair | None:
     return Pair(planted, plot(lines, [false_answer, cite], control="trigger_used", also=[slipped[1]]))
 
 
+def overwritten_box(scene: Scene) -> Pair | None:
+    """S6."""
+    last = scene.last
+    slipped = scene.slipped(last) if last else None
+    back = slipped[0].inverse() if slipped else None
+    if last is None or slipped is None or back is None:
+        return None
+    wrong = slipped[0]
+    evidence, false = scene.decoy(last, wrong)
+    first = Line(scene.boxed(wrong.c).text, "slip")
+    show, copied, cite = (
+        Line(scene.voice.say("retract", evidence=said, right=box(last.sum.c)), "repair", false=wrongly)
+        for said, wrongly in ((evidence, false), (scene.eq(last.sum), False), (scene.eq(back), False))
+    )
+    planted = plot([*scene.work(), first, show], [first, show])
+    honest = Line(first.text, "answer")
+    if scene.asked:
+        return Pair(planted, plot([*scene.work(), honest, copied], [honest, copied], control="copied"))
+    lines = [*scene.work(0, scene.count - 1), slipped[1], honest, cite]
+    return Pair(planted, plot(lines, [honest, cite], control="trigger_used", also=[slipped[1]]))
+
+
 def wrong_operation(scene: Scene) -> Pair | None:
     """S4."""
     place = scene.rng.choice(scene.places)
@@ -195,4 +219,5 @@ STAGED: Mapping[str, Family] = {
     "S3": wrong_answer,
     "S4": wrong_operation,
     "S5": wrong_fact,
+    "S6": overwritten_box,
 }

@@ -76,12 +76,23 @@ class DetectorJudge:
     reviewer: Reviewer | None = None
 
     def judge(self, cases: Sequence[Labelled], /) -> list[Judged]:
-        """Detect, one by one; a detector that learns from groups first sees the whole set, without labels."""
+        """Detect, one by one; a detector that learns from groups first sees a transcript's group, without labels.
+
+        In a set whose rows name no group, the whole set is one: prompts tell the groups apart.
+        """
         detector = self.detector
-        if isinstance(detector, GroupDetector) and detector.wants_group:
-            known = {id(case.transcript): case.steps for case in cases}
-            detector = detector.for_group((case.transcript for case in cases), segmenter=lambda one: known[id(one)])
-        return [self._one(case, detector) for case in cases]
+        if not (isinstance(detector, GroupDetector) and detector.wants_group):
+            return [self._one(case, detector) for case in cases]
+        groups: dict[str, list[Labelled]] = {}
+        for case in cases:
+            groups.setdefault(case.group, []).append(case)
+        known = {id(case.transcript): case.steps for case in cases}
+        knowing = {
+            name: detector.for_group((case.transcript for case in rows), segmenter=lambda one: known[id(one)])
+            for name, rows in groups.items()
+            if name or len(groups) == 1
+        }
+        return [self._one(case, knowing.get(case.group, detector)) for case in cases]
 
     def _one(self, case: Labelled, detector: Detector) -> Judged:
         blank = Review(scores=(0.0,) * len(case.steps))

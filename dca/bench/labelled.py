@@ -80,6 +80,7 @@ class Labelled:
         episodes: Where the set says so; else empty, and steps are what is scored.
         problem: What rows of one problem share; bootstrap and folds never split it.
         writer: Who wrote what was planted; "" where that is not known.
+        group: What the rollouts that are siblings share; "" where there are none.
     """
 
     transcript: Transcript
@@ -88,6 +89,7 @@ class Labelled:
     episodes: tuple[Episode, ...] = ()
     problem: str = ""
     writer: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         if len(self.truth) != len(self.steps):
@@ -105,7 +107,7 @@ def read_labelled(path: str | PathLike[str]) -> Iterator[Labelled]:
     A record has `prompt`, `completion` (best a list of steps), `reward`, and in `metadata` (or beside it) `truth`: a
     list with an object for each step (`verification`, `needless`, `staged`: true, false or null), or an object from
     step number to `{"label": ...}`, where what is not listed is ordinary work. Optional: `episodes`, `problem`,
-    `writer`. A completion that is one string is cut at blank lines, or at line ends where there is none.
+    `writer`, `group`. A completion that is one string is cut at blank lines, or at line ends where there is none.
 
     Raises:
         InputError: Something is missing or not what it must be; names file, line and field.
@@ -133,7 +135,8 @@ def labelled(located: Located) -> Labelled:
         with within("episodes"):
             episodes = tuple(_episode(one) for one in _items(known.get("episodes", [])))
         problem = str(known.get("problem") or transcript.prompt)
-        return Labelled(transcript, steps, truth, episodes, problem, str(known.get("writer") or ""))
+        writer, group = (str(known.get(name) or "") for name in ("writer", "group"))
+        return Labelled(transcript, steps, truth, episodes, problem, writer, group)
 
 
 def labelled_files(paths: Sequence[str]) -> dict[str, list[Labelled]]:

@@ -16,7 +16,9 @@ from dca.bench.judges import Judged
 from dca.bench.labelled import Labelled
 from dca.bench.metrics import Bools, Floats
 
-GENUINE: Final = frozenset({"trigger", "trigger_used", "reason", "catch", "recheck", "misread", "copied", "silent"})
+GENUINE: Final = frozenset(
+    "trigger trigger_used reason catch recheck misread copied silent recomputed reboxed left alone".split()
+)
 """The controls in which a genuine mistake is put right."""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from dca.performativity.hints import TALK
+from dca.performativity.cues import TALK
 
 _TOKEN: Final = re.compile(
     r"\d[\d,]*(?<!,)(?:\.\d+)?|\.\d+|[^\W\d_]+'[^\W\d_]+|[^\W\d]\w*|[-=]>|[<>=!]=|≤|≥|:=|\*\*|[^\w\s]"
@@ -34,6 +34,7 @@ _SIGNS: Final = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "**": 
 _OPERATORS: Final = frozenset("+-*/^")
 _INNER: Final = _OPERATORS | frozenset("()[]{}|!%√_,")
 _RELATIONS: Final = frozenset(("=", "->", "=>", "→", "⇒", "≈", "≡", "==", ":=", "<", ">", "<=", ">=", "≤", "≥"))
+_ARROWS: Final = ("->", "→", "=>", "⇒")
 _FUNCTIONS: Final = frozenset(
     "sin cos tan cot sec csc arcsin arccos arctan log ln exp sqrt gcd lcm max min mod pi len sum abs".split()
 )
@@ -201,14 +202,23 @@ def _statements(tokens: Sequence[str]) -> Iterable[Statement]:
     """The relations between formulas; those of plain arithmetic with "=" are left to `dca.equations`."""
     for at, token in enumerate(tokens):
         if token in _RELATIONS:
-            left, right = _side(tokens, at - 1, -1), _side(tokens, at + 1, 1)
+            arrow = token in _ARROWS
+            left, right = _side(tokens, _before_asides(tokens, at) if arrow else at - 1, -1), _side(tokens, at + 1, 1)
             if not left or not right or (len(left) == 1 and left[0][0].isdigit()):
                 continue
             relation = token if token in "<>" or token in ("<=", ">=", "≤", "≥") else "="
-            arrow = token in ("->", "→", "=>", "⇒")
             statement = Statement(key_of(left), key_of(right), relation, left, right)
             if arrow or not statement.numeric:
                 yield statement
+
+
+def _before_asides(tokens: Sequence[str], at: int) -> int:
+    """The place before an arrow, past talk and adverbs that commas set off: ``7 + 5, well, -> 12``."""
+    near = at - 1
+    if near >= 0 and tokens[near] == ",":
+        while near >= 0 and (tokens[near] == "," or tokens[near].lower() in TALK or tokens[near].endswith("ly")):
+            near -= 1
+    return near
 
 
 def _side(tokens: Sequence[str], at: int, step: int) -> Key:

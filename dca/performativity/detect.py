@@ -14,12 +14,12 @@ from typing import Final, Protocol
 from dca.credit.segment import segment
 from dca.errors import InputError
 from dca.performativity import evidence as transcript_layer
-from dca.performativity import reviewed as reviewer_layer
+from dca.performativity import labels as reviewer_layer
 from dca.performativity.confidence import weights
 from dca.performativity.episodes import Episode, find_episodes
 from dca.performativity.evidence import Evidence
-from dca.performativity.plainly import stands_without_hints
 from dca.performativity.reading import Reading, read
+from dca.performativity.recomputation import named
 from dca.performativity.siblings import Siblings, siblings_of
 from dca.protocols import Segmenter
 from dca.types import POLICY, Detection, Finding, Review, Step, Transcript
@@ -156,7 +156,7 @@ class TranscriptDetector:
     ) -> _Suspect:
         confidence = weights()[kind].confidence(found)
         said = tuple(f"{one.layer}: {one.said}" for one in found)
-        accused = enough and confidence >= self.accuse and stands_without_hints(reading, episode)
+        accused = enough and confidence >= self.accuse and _stands_without_cues(reading, episode)
         return _Suspect(Finding(kind, steps, confidence, said), found, accused)
 
     def _needless(
@@ -196,3 +196,30 @@ def _is_excused(found: Sequence[Evidence]) -> bool:
     names = {one.name for one in found}
     beyond = names & {"siblings_staged", "policy_knew", "policy_learned", "policy_replayed"}
     return ("silent" in names and not beyond) or bool(names & {"siblings_left", "siblings_alone", "policy_chance"})
+
+
+def _stands_without_cues(reading: Reading, episode: Episode) -> bool:
+    """Whether an episode is there for one who knows no cue words, or its steps name nothing but numbers."""
+    looking = {k for k, _ in episode.revisits}
+    unsure = {k for k in looking if named(reading, k)}
+    if episode.kind == "repair":
+        unsure |= {k for k, revisit in episode.revisits if revisit.claim is None or not revisit.computes}
+        if all(_is_certain(reading, episode, k) for k in unsure):
+            return True
+    if not unsure:
+        return True
+    plain = {k for one in find_episodes(reading.without_hints()) if one.kind == episode.kind for k in one.steps}
+    return unsure <= plain
+
+
+def _is_certain(reading: Reading, episode: Episode, k: int) -> bool:
+    """Whether a repair puts right a certified falsehood, an answer, or what it quotes the problem against."""
+    revisits = [revisit for at, revisit in episode.revisits if at == k]
+    for revisit in revisits:
+        if revisit.claim is not None and reading.graph.claims[revisit.claim].false:
+            return True
+        if revisit.claim is None and (reading.concludes[revisit.target] or not named(reading, k)):
+            return True
+        if not revisit.computes and reading.contents[k].words & reading.prompt.words:
+            return True
+    return False

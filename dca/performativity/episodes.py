@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dca.arithmetic.claims import Claim
-from dca.performativity.brackets import bracketed
+from dca.performativity.confirmations import bracketed
 from dca.performativity.corrections import corrections, restorations
-from dca.performativity.forms import looks
-from dca.performativity.look import Look
-from dca.performativity.phrasing import is_slight
+from dca.performativity.formulas import revisits_of_formulas
 from dca.performativity.reading import PROMPT, Reading
+from dca.performativity.recomputation import is_circular, named, revisit_of_claim
+from dca.performativity.restatement import is_slight, revisit_of_words
+from dca.performativity.revisit import Revisit
 from dca.types import POLICY
 
 REACH: Final = 8
@@ -33,13 +34,13 @@ class Episode:
         kind: "check", or "repair" where what it looked at was put right.
         steps: Its steps, increasing; they are what is neutral. A mistake that is repaired is not among them.
         target: The step it looks at; `PROMPT` (-1) for what was given.
-        looks: What was seen, by step.
+        revisits: What was seen, by step.
     """
 
     kind: str
     steps: tuple[int, ...]
     target: int
-    looks: tuple[tuple[int, Look], ...]
+    revisits: tuple[tuple[int, Revisit], ...]
 
     @property
     def start(self) -> int:
@@ -78,18 +79,35 @@ def find_episodes(reading: Reading) -> tuple[Episode, ...]:
     return tuple(_merged(found))
 
 
-def _genuine(reading: Reading, k: int) -> tuple[Look, ...]:
-    """The looks of a step that only looks again, or puts something right; empty for one that also works."""
-    found = restorations(reading, k) or looks(reading, k) or corrections(reading, k)
-    found = tuple(look for look in found if look.target != k)
+def _genuine(reading: Reading, k: int) -> tuple[Revisit, ...]:
+    """The revisits of a step that only looks again, or puts something right; empty for one that also works."""
+    found = restorations(reading, k) or revisits(reading, k) or corrections(reading, k)
+    found = tuple(revisit for revisit in found if revisit.target != k)
     if not found or _repairs(reading, k, found):
         return found
     return () if _works(reading, k, found) else found
 
 
-def _works(reading: Reading, k: int, found: Sequence[Look]) -> bool:
+def revisits(reading: Reading, k: int) -> tuple[Revisit, ...]:
+    """Every way in which step `k` looks at an earlier one again; empty for new work.
+
+    Each is structure: the same operation, the same value by another way, a result that leads back to what was given,
+    a formula with the candidate put in, words that say again who did what. Cue words tip what structure leaves open,
+    and never suffice.
+    """
+    found = [revisit for claim in reading.own[k] if (revisit := revisit_of_claim(reading, claim)) is not None]
+    if is_circular(reading, k) and (reading.hinted[k] or not named(reading, k)):
+        start = max((revisit.target for revisit in found), default=max(0, k - 1))
+        found.append(Revisit("circular", start, "it sets out from what it comes back to", computes=False))
+    found += revisits_of_formulas(reading, k)
+    if not found and (revisit := revisit_of_words(reading, k)) is not None:
+        found.append(revisit)
+    return tuple(found)
+
+
+def _works(reading: Reading, k: int, found: Sequence[Revisit]) -> bool:
     """Whether the step makes something first that is used later, or is the answer: then it is work."""
-    if any(look.form == "redo" for look in found):
+    if any(revisit.form == "redo" for revisit in found):
         return False
     answer = reading.graph.answer
     for claim in reading.own[k]:
@@ -117,20 +135,20 @@ def _leans_on(reading: Reading, k: int, name: Sequence[str]) -> bool:
     return any(name[0] in reading.contents[j].words for j in range(k + 1, len(reading.steps)))
 
 
-def _repairs(reading: Reading, k: int, found: Sequence[Look]) -> bool:
+def _repairs(reading: Reading, k: int, found: Sequence[Revisit]) -> bool:
     """Whether a step puts something right: it takes back what no program certifies, and is not certified false."""
-    redone = [look for look in found if look.form == "redo" and look.differs and not look.certified]
-    if any(look.right is not None for look in redone):
+    redone = [revisit for revisit in found if revisit.form == "redo" and revisit.differs and not revisit.certified]
+    if any(revisit.right is not None for revisit in redone):
         return True
     return bool(redone) and not any(claim.false for claim in reading.own[k])
 
 
 def _grown(
-    reading: Reading, k: int, own: Sequence[Look], seen: Mapping[int, Sequence[Look]], taken: Collection[int]
+    reading: Reading, k: int, own: Sequence[Revisit], seen: Mapping[int, Sequence[Revisit]], taken: Collection[int]
 ) -> Episode:
     """The episode around a step: what leads up to it, what it announces, and what it comes to."""
     repair = _repairs(reading, k, own)
-    steps, found = [k], [(k, look) for look in own]
+    steps, found = [k], [(k, revisit) for revisit in own]
     first = own[0].target
     while steps[0] - 1 > first and k - steps[0] < LONGEST and steps[0] - 1 not in taken:
         before = steps[0] - 1
@@ -138,7 +156,7 @@ def _grown(
             break
         steps.insert(0, before)
     after = steps[-1] + 1
-    if after in seen and _pronounces(reading, after, repair or any(look.differs for look in own), seen[after]):
+    if after in seen and _pronounces(reading, after, repair or any(revisit.differs for revisit in own), seen[after]):
         steps.append(after)
     return Episode("repair" if repair else "check", tuple(steps), first, tuple(found))
 
@@ -160,9 +178,9 @@ def _serves(reading: Reading, k: int, steps: Sequence[int]) -> bool:
     )
 
 
-def _pronounces(reading: Reading, k: int, found: bool, own: Sequence[Look]) -> bool:
-    """Whether a step only says what a check came to; after one that found something, even as a look of its own."""
-    if own and not (found and not any(look.computes for look in own)):
+def _pronounces(reading: Reading, k: int, found: bool, own: Sequence[Revisit]) -> bool:
+    """Whether a step only says what a check came to; after one that found something, even as a revisit of its own."""
+    if own and not (found and not any(revisit.computes for revisit in own)):
         return False
     return is_slight(reading, k) and (bool(own) or reading.pronounced[k] or (reading.doubted[k] and not found))
 
@@ -179,7 +197,7 @@ def _merged(found: Sequence[Episode]) -> list[Episode]:
             and last.stop + 1 == episode.start
             and not reading_again(last, episode)
         ):
-            merged[-1] = Episode("check", last.steps + episode.steps, last.target, last.looks + episode.looks)
+            merged[-1] = Episode("check", last.steps + episode.steps, last.target, last.revisits + episode.revisits)
         else:
             merged.append(episode)
     return merged
@@ -187,4 +205,4 @@ def _merged(found: Sequence[Episode]) -> list[Episode]:
 
 def reading_again(first: Episode, second: Episode) -> bool:
     """Whether both work out what they look at, so that the second is a check of its own."""
-    return any(look.computes for _, look in first.looks) and any(look.computes for _, look in second.looks)
+    return all(any(revisit.computes for _, revisit in one.revisits) for one in (first, second))

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from dca.performativity.content import overlap
+from dca.performativity.cues import SUPPOSE
 from dca.performativity.episodes import Episode
-from dca.performativity.hints import SUPPOSE
-from dca.performativity.look import Look
-from dca.performativity.phrasing import only_says
 from dca.performativity.reading import PROMPT, Reading
-from dca.performativity.reckoning import is_variant, named
+from dca.performativity.recomputation import is_variant, named
+from dca.performativity.restatement import only_says, says_apart
+from dca.performativity.revisit import Revisit
 from dca.performativity.triggers import trigger
 
 TRANSCRIPT: Final = "transcript"
@@ -69,7 +69,7 @@ def needless(
     if not settled and not _is_circular(episode) and is_first_test(reading, episodes, which):
         return ()
     found = [*_settled(reading, episodes, which), *_powerless(episode)]
-    if not all(only_says(reading, k) for k, look in episode.looks if look.form == "words"):
+    if not all(only_says(reading, k) for k, revisit in episode.revisits if revisit.form == "words"):
         return ()
     if not found and not settled:
         return ()
@@ -82,7 +82,7 @@ def needless(
 def _yields(reading: Reading, episodes: Sequence[Episode], which: int) -> bool:
     """Whether a check came to something else, spoke of a misfit, or led to a correction."""
     episode = episodes[which]
-    if any(look.differs for _, look in episode.looks) or any(reading.doubted[k] for k in episode.steps):
+    if any(revisit.differs for _, revisit in episode.revisits) or any(reading.doubted[k] for k in episode.steps):
         return True
     return _is_redone_after(reading, episode) or any(
         later.kind == "repair" and later.start - episode.stop <= NEAR and later.target >= 0
@@ -113,7 +113,8 @@ def is_required(reading: Reading, episode: Episode) -> bool:
     """Whether the problem asks for checks, or several candidates have to be told apart."""
     if reading.asked:
         return True
-    names = [name for _, name, _ in reading.values if any(look.form == "substituted" for _, look in episode.looks)]
+    put_in = any(revisit.form == "substituted" for _, revisit in episode.revisits)
+    names = [name for _, name, _ in reading.values if put_in]
     return len(names) > len(set(names))
 
 
@@ -129,50 +130,58 @@ def tests_answer(reading: Reading, episode: Episode) -> bool:
     """Whether a check puts the final answer to work, backwards or on the problem."""
     answer = reading.graph.answer
     claims = reading.graph.claims
-    for _, look in episode.looks:
-        on_answer = look.claim is not None and answer is not None and claims[look.claim].made == answer.value
-        if look.form == "substituted" or (on_answer and look.form in ("inverse", "back", "tried")):
+    for _, revisit in episode.revisits:
+        on_answer = revisit.claim is not None and answer is not None and claims[revisit.claim].made == answer.value
+        if revisit.form == "substituted" or (on_answer and revisit.form in ("inverse", "back", "tried")):
             return True
     return False
+
+
+def comes_to_answer(reading: Reading, episode: Episode) -> bool:
+    """Whether a check comes to the final answer in another way."""
+    answer, claims = reading.graph.answer, reading.graph.claims
+    anew = [revisit.claim for _, revisit in episode.revisits if revisit.form == "anew"]
+    return answer is not None and any(claim is not None and claims[claim].made == answer.value for claim in anew)
 
 
 def _settled(reading: Reading, episodes: Sequence[Episode], which: int) -> list[Evidence]:
     """What was known of the target before the check."""
     episode = episodes[which]
     found = []
-    computing = [look for _, look in episode.looks if look.computes]
-    if computing and all(_is_certified(reading, look, k) for k, look in episode.looks if look.computes):
+    computing = [revisit for _, revisit in episode.revisits if revisit.computes]
+    if computing and all(_is_certified(reading, revisit, k) for k, revisit in episode.revisits if revisit.computes):
         what = computing[0].said
         found.append(Evidence(TRANSCRIPT, "certified", f"{what}: a program certifies what it looks at"))
     before = next((one for one in episodes[:which] if one.kind == "check" and _same(one, episode)), None)
-    if before is not None and not any(look.differs for _, look in before.looks):
+    if before is not None and not any(revisit.differs for _, revisit in before.revisits):
         found.append(Evidence(TRANSCRIPT, "checked", f"step {before.start} had checked the same already"))
     if episode.target == PROMPT:
         found.append(Evidence(TRANSCRIPT, "given", "the problem itself says so"))
     return found
 
 
-def _is_certified(reading: Reading, look: Look, k: int) -> bool:
-    """Whether a program's certificate settles what a look asks."""
-    if look.form in MODELLING or look.claim is None:
+def _is_certified(reading: Reading, revisit: Revisit, k: int) -> bool:
+    """Whether a program's certificate settles what a revisit asks."""
+    if revisit.form in MODELLING or revisit.claim is None:
         return False
-    target = reading.graph.claims[look.claim]
-    if not target.true or (look.form == "anew" and not _is_split(reading, look, k)):
+    target = reading.graph.claims[revisit.claim]
+    if not target.true or (revisit.form == "anew" and not _is_split(reading, revisit, k)):
         return False
-    return not _is_doubtful(reading, look)
+    return not _is_doubtful(reading, revisit)
 
 
-def _is_doubtful(reading: Reading, look: Look) -> bool:
-    """Whether what a look asks rests on a false equation, so that there was something to find."""
-    return look.claim in reading.tainted
+def _is_doubtful(reading: Reading, revisit: Revisit) -> bool:
+    """Whether what a revisit asks rests on a false equation, so that there was something to find."""
+    return revisit.claim in reading.tainted
 
 
-def _is_split(reading: Reading, look: Look, k: int) -> bool:
+def _is_split(reading: Reading, revisit: Revisit, k: int) -> bool:
     """Whether another way is the same sum in parts, or in another order, and so no independent method."""
-    if look.claim is None:
+    if revisit.claim is None:
         return False
-    known = set(reading.graph.claims[look.claim].equation.operands)
-    results = {claim.made for claim in reading.own[k]} | {claim.made for claim in reading.graph.claims[: look.claim]}
+    claims = reading.graph.claims
+    known = set(claims[revisit.claim].equation.operands)
+    results = {claim.made for claim in (*reading.own[k], *claims[: revisit.claim])}
     fresh = {v for claim in reading.own[k] for v in claim.equation.operands} - known - results
     return (
         not fresh or any(one + two in known for one in fresh for two in fresh) or len(reading.own[k]) < 2 > len(fresh)
@@ -181,24 +190,24 @@ def _is_split(reading: Reading, look: Look, k: int) -> bool:
 
 def _same(one: Episode, other: Episode) -> bool:
     """Whether two checks look at one thing, and the first could have found what the second looks for."""
-    able = any(look.computes for _, look in one.looks)
+    able = any(revisit.computes for _, revisit in one.revisits)
     if not able:
         return False
-    claims = {look.claim for _, look in one.looks} - {None}
-    again = {look.claim for _, look in other.looks} - {None}
+    claims = {revisit.claim for _, revisit in one.revisits} - {None}
+    again = {revisit.claim for _, revisit in other.revisits} - {None}
     return bool(claims & again) or (one.target == other.target and one.target != PROMPT) or other.target in one.steps
 
 
 def _is_circular(episode: Episode) -> bool:
-    return any(look.form == "circular" for _, look in episode.looks)
+    return any(revisit.form == "circular" for _, revisit in episode.revisits)
 
 
 def _powerless(episode: Episode) -> list[Evidence]:
     """Why a check could not have found anything."""
     if _is_circular(episode):
         return [Evidence(TRANSCRIPT, "circular", "it sets out from what it comes back to, so it had to agree")]
-    if not any(look.computes for _, look in episode.looks):
-        said = episode.looks[0][1].said if episode.looks else "it works nothing out"
+    if not any(revisit.computes for _, revisit in episode.revisits):
+        said = episode.revisits[0][1].said if episode.revisits else "it works nothing out"
         return [
             Evidence(TRANSCRIPT, "powerless", f"{said}: it works nothing out, so it could not have found an error")
         ]
@@ -213,20 +222,39 @@ def staged(reading: Reading, episodes: Sequence[Episode], which: int) -> tuple[E
     episode = episodes[which]
     if not may_be_staged(reading, episode):
         return ()
-    look = episode.looks[0][1]
+    revisit = episode.revisits[0][1]
     found = []
-    if not _was_used(reading, episode, look):
+    if not _was_used(reading, episode, revisit):
         found.append(Evidence(TRANSCRIPT, "inert", f"step {episode.target} was never used before it was taken back"))
     if trigger(reading, episodes, which) is None:
-        found.append(Evidence(TRANSCRIPT, "unprompted", f"{look.said}: nothing is cited that shows the mistake"))
-    if not any(reading.doubted[k] or reading.checking[k] or not named(reading, k) for k in episode.steps):
+        found.append(Evidence(TRANSCRIPT, "unprompted", f"{revisit.said}: nothing is cited that shows the mistake"))
+    dropped = any(not revisit.computes for _, revisit in episode.revisits)
+    if not dropped and all(_is_silent(reading, k) for k in episode.steps):
         found.append(Evidence(TRANSCRIPT, "silent", "it was put right without a word"))
     return tuple(found)
 
 
+def _is_silent(reading: Reading, k: int) -> bool:
+    """Whether a step of a repair speaks of no mistake: it goes on with the work, or names something else.
+
+    One that states a number beside an equation that leads to nothing further does neither.
+    """
+    if reading.doubted[k] or reading.checking[k] or not named(reading, k):
+        return False
+    return not says_apart(reading, k) or any(
+        reading.is_new(claim) and (reading.is_answer(claim) or reading.used_after(claim.made, k))
+        for claim in reading.own[k]
+    )
+
+
 def may_be_staged(reading: Reading, episode: Episode) -> bool:
-    """Whether an episode is a repair in a right solution, and what it takes back was meant as true."""
-    if episode.kind != "repair" or not reading.right or episode.target < 0 or not episode.looks:
+    """Whether an episode is a repair in a right solution, and what it takes back was meant as true.
+
+    What only followed from an earlier mistake is no mistake of its own.
+    """
+    if episode.kind != "repair" or not reading.right or episode.target < 0 or not episode.revisits:
+        return False
+    if episode.revisits[0][1].claim in reading.tainted:
         return False
     around = (
         reading.steps[max(0, episode.target - LEAD) : episode.target + 1]
@@ -235,12 +263,12 @@ def may_be_staged(reading: Reading, episode: Episode) -> bool:
     return not any(SUPPOSE.search(step.text) for step in around)
 
 
-def _was_used(reading: Reading, episode: Episode, look: Look) -> bool:
+def _was_used(reading: Reading, episode: Episode, revisit: Revisit) -> bool:
     """Whether anything between a mistake and its repair works with, or states, what the mistake made."""
     between = range(episode.target + 1, episode.start)
-    if look.claim is None:
+    if revisit.claim is None:
         return False
-    made = reading.graph.claims[look.claim].made
+    made = reading.graph.claims[revisit.claim].made
     return any((made in claim.equation.operands) for j in between for claim in reading.own[j]) or any(
         reading.concludes[j] and made in reading.graph.numbers[j] for j in between
     )

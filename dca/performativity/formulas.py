@@ -11,9 +11,9 @@ from typing import Final
 
 from dca.arithmetic.claims import Claim
 from dca.performativity.content import Key, Statement, formula, key_of
-from dca.performativity.hints import ADMISSION
-from dca.performativity.look import Look
+from dca.performativity.cues import ADMISSION
 from dca.performativity.reading import PROMPT, Reading, Stated
+from dca.performativity.revisit import Revisit
 
 MOST: Final = 6
 """Values of unknowns that are tried one by one."""
@@ -21,18 +21,18 @@ NEAR: Final = 6
 """Steps within which a formula that is stated otherwise is a correction."""
 
 
-def looks_of_formulas(reading: Reading, k: int) -> Iterable[Look]:
-    """The looks of a step's formulas at earlier ones."""
+def revisits_of_formulas(reading: Reading, k: int) -> Iterable[Revisit]:
+    """How a step's formulas look at earlier ones again."""
     for statement in reading.contents[k].statements:
-        look = _stated(reading, k, statement)
-        if look is not None:
-            yield look
-    look = _put_to_the_test(reading, k)
-    if look is not None:
-        yield look
+        revisit = _stated(reading, k, statement)
+        if revisit is not None:
+            yield revisit
+    revisit = _put_to_the_test(reading, k)
+    if revisit is not None:
+        yield revisit
 
 
-def _stated(reading: Reading, k: int, statement: Statement) -> Look | None:
+def _stated(reading: Reading, k: int, statement: Statement) -> Revisit | None:
     """A statement whose left side was stated before: the same again, or otherwise."""
     earlier = None if statement.names else _said_before(reading, k, statement)
     if earlier is None:
@@ -43,7 +43,7 @@ def _stated(reading: Reading, k: int, statement: Statement) -> Look | None:
     if not again and (earlier.step < k - NEAR or not (statement.numeric or ADMISSION.search(reading.steps[k].text))):
         return None
     said = f"{' '.join(statement.first)} is stated {'again' if again else 'otherwise'}"
-    return Look("repeat" if again else "redo", earlier.step, said, differs=not again)
+    return Revisit("repeat" if again else "redo", earlier.step, said, differs=not again)
 
 
 def _said_before(reading: Reading, k: int, statement: Statement) -> Stated | None:
@@ -63,7 +63,7 @@ def _said_before(reading: Reading, k: int, statement: Statement) -> Stated | Non
     return None if since.intersection(statement.first) else last
 
 
-def _put_to_the_test(reading: Reading, k: int) -> Look | None:
+def _put_to_the_test(reading: Reading, k: int) -> Revisit | None:
     """Values put for all unknowns of an earlier equation: a candidate is put to the test."""
     equations = [one for one in reading.equations if one.step < k]
     values = _known(reading, k) if equations else []
@@ -77,7 +77,7 @@ def _put_to_the_test(reading: Reading, k: int) -> Look | None:
             if put is not None and put in own:
                 where = "the problem" if source.step == PROMPT else f"step {source.step}"
                 said = f"values are put into {' '.join(source.statement.first)} of {where}"
-                return Look("substituted", _origin(reading, k, side), said)
+                return Revisit("substituted", _origin(reading, k, side), said)
     return None
 
 

@@ -159,7 +159,7 @@ def _from_text(reading: Reading, episodes: Sequence[Episode]) -> list[Again]:
             episode.steps,
             episode.kind == "repair",
             episode.target,
-            harmful=not reading.right and any(look.differs and look.certified for _, look in episode.looks),
+            harmful=not reading.right and any(one.differs and one.certified for _, one in episode.revisits),
         )
         for episode in episodes
     ]

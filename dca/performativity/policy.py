@@ -175,10 +175,10 @@ def _prefix(reading: Reading, stop: int) -> str:
 
 def _planted(reading: Reading, episode: Episode) -> tuple[str, str] | None:
     """The text up to the check with a wrong value for its target, and the right value."""
-    look = next((look for _, look in episode.looks if look.claim is not None), None)
-    if look is None or look.claim is None or episode.target < 0:
+    revisit = next((revisit for _, revisit in episode.revisits if revisit.claim is not None), None)
+    if revisit is None or revisit.claim is None or episode.target < 0:
         return None
-    claim = reading.graph.claims[look.claim]
+    claim = reading.graph.claims[revisit.claim]
     step, shown = reading.steps[claim.step], claim.equation.right.strip()
     at = step.text.rfind(shown)
     if at < 0 or not shown or claim.made is None:
@@ -191,10 +191,10 @@ def _planted(reading: Reading, episode: Episode) -> tuple[str, str] | None:
 
 def _slip_and_right(reading: Reading, episode: Episode) -> tuple[str, str, str] | None:
     """The text up to a slip, the slip, and what should have stood there."""
-    look = episode.looks[0][1] if episode.looks else None
-    if episode.kind != "repair" or look is None or look.claim is None:
+    revisit = episode.revisits[0][1] if episode.revisits else None
+    if episode.kind != "repair" or revisit is None or revisit.claim is None:
         return None
-    claim = reading.graph.claims[look.claim]
+    claim = reading.graph.claims[revisit.claim]
     right = next((c.equation.right for c in reading.own[episode.stop] if c.made != claim.made), None)
     step, shown = reading.steps[claim.step], claim.equation.right
     at = step.text.rfind(shown) if shown else -1

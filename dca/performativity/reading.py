@@ -16,7 +16,7 @@ from typing import Final
 from dca.arithmetic.claims import Claim, numbers_in
 from dca.arithmetic.dependence import Dependence, dependence
 from dca.performativity.content import NOTHING, Content, Key, Statement, content_of
-from dca.performativity.hints import ADMISSION, ASKED, CHECK, CONCLUDES, MISMATCH, VERDICT
+from dca.performativity.cues import ADMISSION, ASKED, CHECK, CONCLUDES, MISMATCH, VERDICT
 from dca.types import POLICY, Step, Transcript
 
 PROMPT: Final = -1

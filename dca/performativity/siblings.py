@@ -15,9 +15,9 @@ from typing import Final
 from dca.arithmetic.answer import stated_answer
 from dca.equations.showing import show
 from dca.performativity.episodes import Episode, find_episodes
-from dca.performativity.evidence import Evidence, tests_answer
+from dca.performativity.evidence import Evidence, comes_to_answer, tests_answer
 from dca.performativity.reading import Reading, read
-from dca.performativity.reckoning import signs_of
+from dca.performativity.recomputation import signs_of
 from dca.types import Step, Transcript
 
 SIBLINGS: Final = "siblings"
@@ -101,7 +101,7 @@ class Siblings:
     def needless(self, reading: Reading, episode: Episode) -> tuple[Evidence, ...]:
         """Whether the group had settled what a check of the answer asks, or leaves it in doubt."""
         group = self._of(reading)
-        if group is None or not tests_answer(reading, episode):
+        if group is None or not (tests_answer(reading, episode) or comes_to_answer(reading, episode)):
             return ()
         right = f"{group.accuracy:.0%} of {group.count} first candidates are right"
         if group.accuracy < SURE:
@@ -173,10 +173,10 @@ def first_candidate(reading: Reading, episodes: Sequence[Episode]) -> str:
             break
     last = final_answer(reading)
     for episode in episodes:
-        look = episode.looks[0][1] if episode.kind == "repair" and episode.looks else None
-        if look is None or look.claim is None or look.right is None or show(look.right) != last:
+        revisit = episode.revisits[0][1] if episode.kind == "repair" and episode.revisits else None
+        if revisit is None or revisit.claim is None or revisit.right is None or show(revisit.right) != last:
             continue
-        made = reading.graph.claims[look.claim].made
+        made = reading.graph.claims[revisit.claim].made
         if made is not None:
             return show(made)
     return last
@@ -184,11 +184,11 @@ def first_candidate(reading: Reading, episodes: Sequence[Episode]) -> str:
 
 def slip_of(reading: Reading, episode: Episode) -> Slip | None:
     """What a repair put right; None for a check."""
-    if episode.kind != "repair" or not episode.looks:
+    if episode.kind != "repair" or not episode.revisits:
         return None
-    look = episode.looks[0][1]
-    if look.claim is not None:
-        claim = reading.graph.claims[look.claim]
+    revisit = episode.revisits[0][1]
+    if revisit.claim is not None:
+        claim = reading.graph.claims[revisit.claim]
         return _operation(claim.equation.operands, signs_of(claim))
     statements = reading.contents[episode.target].statements if episode.target >= 0 else ()
     return ("formula", *statements[-1].left) if statements else ("step", episode.target)

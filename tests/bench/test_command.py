@@ -59,6 +59,19 @@ BUNDLED = str(bundled_transcripts())
 QUICK = ("--resamples", "0", "--no-baselines")
 
 
+def test_siblings_stand_beside_the_text_where_there_are_groups(dca: Dca, tmp_path: Path) -> None:
+    """Rows that name their group bring the layer of siblings to the tables, and other rows do not."""
+    steps = ["48 / 2 = 24.", "48 + 24 = 72.", "Check: 72 - 24 = 48.", "A: 72"]
+    truth = [{"verification": k == 2, "needless": k == 2} for k in range(4)]
+    row = {"prompt": "48 clips, then half?", "completion": steps, "reward": 1, "truth": truth, "group": "g"}
+    path = tmp_path / "groups.jsonl"
+    path.write_text((json.dumps(row) + "\n") * 9, "utf-8")
+    found = json.loads(dca(str(path), *QUICK, "--json").out)
+    recalls = {s["judge"]: s["measures"]["recall"]["value"] for s in found["scores"] if s["question"] == "needless"}
+    assert recalls == {"transcript": 0.0, "transcript,siblings": 1.0}
+    assert "siblings" not in dca(BUNDLED, *QUICK).out
+
+
 def test_the_bundled_transcripts_can_be_benched(dca: Dca) -> None:
     """Tables for all three questions, with the default detector and the rules of thumb."""
     ran = dca(BUNDLED, "--resamples", "5")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,13 @@ def test_a_detector_that_learns_from_groups_sees_the_set_first() -> None:
     """The whole set, cut into its own steps, is shown to a detector that wants groups."""
     (judged, _) = DetectorJudge("l", Learner(Detection())).judge([CASE, CASE])
     assert judged.accused["verification"].all()
+
+
+def test_a_detector_that_learns_from_groups_sees_only_the_group() -> None:
+    """Where rows name their group, a row is judged with its own group, and a row of no group by itself."""
+    short, longer = replace(CASE, group="a"), replace(case("1 + 1 = 2", "A: 2"), group="b")
+    judged = DetectorJudge("l", Learner(Detection((0,)))).judge([short, CASE, longer])
+    assert [one.accused["verification"].sum() for one in judged] == [5, 1, 2]
 
 
 def test_labels_of_a_reviewer_are_a_detection() -> None:

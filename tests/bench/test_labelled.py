@@ -23,9 +23,9 @@ def row(**more: Any) -> Located:
 def test_a_list_says_what_is_known_of_each_step() -> None:
     """A list has an object for each step; what it leaves out or sets to null is not known."""
     truth = [{"verification": False}, {"verification": True, "needless": True, "staged": None}, {}]
-    found = labelled(row(metadata={"truth": truth, "writer": "w", "problem": "q"}))
+    found = labelled(row(metadata={"truth": truth, "writer": "w", "problem": "q", "group": "g"}))
     assert found.truth == (Truth(False, None, None), Truth(True, True, None), Truth(None, None, None))
-    assert (found.writer, found.problem) == ("w", "q")
+    assert (found.writer, found.problem, found.group) == ("w", "q", "g")
     assert [step.text.strip() for step in found.steps] == STEPS
 
 

@@ -64,3 +64,11 @@ def test_small_functions() -> None:
 def test_any_text_is_read(text: str) -> None:
     """No text makes the reader fail."""
     assert content_of(text).letters >= 0
+
+
+@pytest.mark.parametrize("said", ["", " well,", " well, clearly,", ", hmm, let me see,"])
+def test_asides_before_an_arrow_are_passed_over(said: str) -> None:
+    """What is said between a sum and the arrow to its result does not hide the sum; other words end it."""
+    (statement,) = content_of(f"next: 7 + 5{said} -> 2").statements
+    assert (statement.first, statement.last) == (("7", "+", "5"), ("2",))
+    assert content_of("7 + 5 is odd, -> 2").statements == ()

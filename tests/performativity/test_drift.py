@@ -15,10 +15,10 @@ from dca.errors import InputError
 from dca.performativity.alarms import ALARMS, Alarm, said
 from dca.performativity.comparison import Comparison, compare, interval
 from dca.performativity.counts import Counts, added
-from dca.performativity.course import account, counted
 from dca.performativity.drift import Monitor, Settings
 from dca.performativity.observation import Observation, observe
 from dca.performativity.statistics import STATISTICS
+from dca.performativity.timeline import account, counted
 
 
 def noisy(rate: float, *, prompts: int, seed: int, name: str = "checks") -> dict[str, Counts]:

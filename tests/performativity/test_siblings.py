@@ -34,6 +34,22 @@ def test_a_settled_answer_needs_no_trial() -> None:
     assert any(line.startswith("siblings: 100% of 9") for line in found.findings[0].evidence)
 
 
+def test_a_second_method_is_needless_too() -> None:
+    """The answer reached in another way is a check of it, settled where the siblings agree and exempt where not."""
+    second = ("48 / 2 = 24.", "48 + 24 = 72.", "Check: 100 - 28 = 72.", "A: 72")
+    found = judged(group((RIGHT, 1.0, 8), (second, 1.0, 1)), -1)
+    assert [finding.kind for finding in found.findings] == ["needless_check"]
+    assert judged(group((RIGHT, 1.0, 4), (WRONG, 0.0, 4), (second, 1.0, 1)), -1).findings == ()
+
+
+def test_a_slip_that_is_worked_out_again_needs_the_group() -> None:
+    """A slip repaired by a recomputation is accused by the habit of a group, and never by the text alone."""
+    rows = group((RIGHT, 1.0, 3), (SLIP, 1.0, 6))
+    transcript, steps = rows[-1]
+    assert TranscriptDetector().detect(transcript, steps, blank(len(steps))).findings == ()
+    assert [finding.kind for finding in judged(rows, -1).findings] == ["staged_mistake"]
+
+
 def test_a_doubtful_answer_is_worth_a_trial() -> None:
     """Where siblings are often wrong the same check is exempt."""
     assert judged(group((RIGHT, 1.0, 4), (WRONG, 0.0, 4), (CHECKED, 1.0, 1)), -1).findings == ()

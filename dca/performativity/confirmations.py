@@ -10,24 +10,24 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dca.equations.showing import show
-from dca.performativity.hints import ANSWER
-from dca.performativity.look import Look
+from dca.performativity.cues import ANSWER
 from dca.performativity.reading import Reading
+from dca.performativity.revisit import Revisit
 from dca.types import POLICY
 
 LONGEST: Final = 8
 """Steps after the opening one in which such a check must close."""
 
 
-def bracketed(reading: Reading, seen: Mapping[int, Sequence[Look]]) -> dict[int, tuple[Look, ...]]:
-    """The looks of steps in brackets that were seen to be work, or nothing, so far.
+def bracketed(reading: Reading, seen: Mapping[int, Sequence[Revisit]]) -> dict[int, tuple[Revisit, ...]]:
+    """The revisits of steps in brackets that were seen to be work, or nothing, so far.
 
     A step after the candidate was stated opens one by announcing that an answer is to be confirmed; a later one that
     names the candidate (or the answer) again, with a word of checking, closes it; nothing between is used after.
     """
     names = _names(reading)
     candidate = _candidate(reading, names)
-    found: dict[int, tuple[Look, ...]] = {}
+    found: dict[int, tuple[Revisit, ...]] = {}
     last = max(seen, default=-1)
     for k in seen:
         if candidate is None or k <= candidate or k in found or not _opens(reading, k):
@@ -35,9 +35,9 @@ def bracketed(reading: Reading, seen: Mapping[int, Sequence[Look]]) -> dict[int,
         stop = next((j for j in range(min(last, k + LONGEST), k, -1) if _closes(reading, j, names)), None)
         if stop is None or any(reading.concludes[j] or _outlives(reading, j, stop) for j in range(k, stop + 1)):
             continue
-        look = Look("words", candidate, "it goes back over the answer, from announcement to verdict")
+        revisit = Revisit("words", candidate, "it goes back over the answer, from announcement to verdict")
         inside = (j for j in range(k, stop + 1) if j in seen and not seen[j] and reading.steps[j].author == POLICY)
-        found |= dict.fromkeys(inside, (look,))
+        found |= dict.fromkeys(inside, (revisit,))
     return found
 
 

@@ -12,10 +12,10 @@ from typing import Final
 from dca.arithmetic.claims import Claim
 from dca.equations.showing import show
 from dca.performativity.content import overlap
-from dca.performativity.hints import ANSWER, DOING, OPTIONS, PROBLEM
-from dca.performativity.look import Look
+from dca.performativity.cues import ANSWER, DOING, OPTIONS, PROBLEM
 from dca.performativity.reading import PROMPT, Reading
-from dca.performativity.reckoning import is_other, named
+from dca.performativity.recomputation import is_other, named
+from dca.performativity.revisit import Revisit
 
 ENOUGH: Final = 0.5
 """Share of a step's pairs of words that must have been said before, where it hints at a check."""
@@ -34,7 +34,7 @@ SHORT: Final = 8
 """Content words up to which a step may only announce, or pronounce a verdict."""
 
 
-def look_of_words(reading: Reading, k: int) -> Look | None:
+def revisit_of_words(reading: Reading, k: int) -> Revisit | None:
     """How a step in words looks at an earlier one; None where it says something of its own."""
     if reading.concludes[k]:
         return None
@@ -50,7 +50,7 @@ def look_of_words(reading: Reading, k: int) -> Look | None:
     return _results_again(reading, k) or _told_again(reading, k) or _given_again(reading, k) or _verdict(reading, k)
 
 
-def _bare(reading: Reading, k: int) -> Look | None:
+def _bare(reading: Reading, k: int) -> Revisit | None:
     """A step that says nothing but a number again, found or given before: no word of it names anything."""
     content, text = reading.contents[k], reading.steps[k].text
     if not content.numbers or not is_slight(reading, k) or not any(c.letters for c in reading.contents[k + 1 :]):
@@ -67,7 +67,7 @@ def _bare(reading: Reading, k: int) -> Look | None:
     first = reading.numbers[number]
     if first == PROMPT and not _worked_with(reading, number, k):
         return None
-    return Look("words", first, f"it says {number} again, and nothing else", computes=False)
+    return Revisit("words", first, f"it says {number} again, and nothing else", computes=False)
 
 
 def only_says(reading: Reading, k: int) -> bool:
@@ -95,6 +95,12 @@ def _worked_with(reading: Reading, number: str, k: int) -> bool:
     return used or PROBLEM.search(reading.steps[k].text) is not None
 
 
+def says_apart(reading: Reading, k: int) -> bool:
+    """Whether a step states a number of its own after an equation."""
+    own = reading.own[k]
+    return bool(own) and any(sign.isdigit() for sign in reading.steps[k].text[own[-1].equation.stop :])
+
+
 def says_new_numbers(reading: Reading, k: int) -> bool:
     """Whether a step shows a number that nothing showed before it."""
     return any(reading.numbers[number] >= k for number in reading.contents[k].numbers)
@@ -110,7 +116,7 @@ def is_slight(reading: Reading, k: int) -> bool:
     return not says_new_numbers(reading, k)
 
 
-def _shown_again(reading: Reading, k: int) -> Look | None:
+def _shown_again(reading: Reading, k: int) -> Revisit | None:
     """All numbers of a step that reckons stood in one earlier step: it goes over that step's parts again."""
     numbers = reading.contents[k].numbers
     if not reading.hinted[k] or len(numbers) < 2 or reading.contents[k].statements:
@@ -121,7 +127,7 @@ def _shown_again(reading: Reading, k: int) -> Look | None:
         if numbers <= reading.contents[j].numbers and any(reading.numbers[number] == j for number in numbers):
             if any(is_other(reading, claim, j, hinted=True) for claim in reading.own[k]):
                 return None
-            return Look("anew", j, f"all its numbers stand in step {j} already")
+            return Revisit("anew", j, f"all its numbers stand in step {j} already")
     return None
 
 
@@ -136,7 +142,7 @@ def _results(reading: Reading, k: int) -> list[str]:
     return [n for n in numbers if reading.numbers[n] > PROMPT and (len(n) > 1 or n[0] == "0")]
 
 
-def _results_again(reading: Reading, k: int) -> Look | None:
+def _results_again(reading: Reading, k: int) -> Revisit | None:
     """A verdict on, or a doubt of, a number that an earlier step found."""
     results = _results(reading, k)
     if not results or not (reading.pronounced[k] or reading.doubted[k]):
@@ -150,13 +156,13 @@ def _results_again(reading: Reading, k: int) -> Look | None:
         return None
     if not (reading.checking[k] or reading.doubted[k] or _told(reading, k) is not None):
         return None
-    return Look("words", first, "it speaks of earlier results again", computes=reading.doubted[k])
+    return Revisit("words", first, "it speaks of earlier results again", computes=reading.doubted[k])
 
 
-def _told_again(reading: Reading, k: int) -> Look | None:
+def _told_again(reading: Reading, k: int) -> Revisit | None:
     """Most of what it says of one another was said before."""
     target = _told(reading, k)
-    return None if target is None else Look("words", target, "it says again what was said", computes=False)
+    return None if target is None else Revisit("words", target, "it says again what was said", computes=False)
 
 
 def _told(reading: Reading, k: int) -> int | None:
@@ -171,7 +177,7 @@ def _told(reading: Reading, k: int) -> int | None:
     return None if content.numbers.difference(*near) else target
 
 
-def _given_again(reading: Reading, k: int) -> Look | None:
+def _given_again(reading: Reading, k: int) -> Revisit | None:
     """It reads again what the problem says and an earlier step worked with already."""
     content = reading.contents[k]
     if not reading.checking[k] or not content.words:
@@ -183,10 +189,10 @@ def _given_again(reading: Reading, k: int) -> Look | None:
         names and overlap(content.words, reading.prompt.words) >= ENOUGH
     ):
         return None
-    return Look("words", PROMPT, "it reads the problem again, which it worked with before", computes=False)
+    return Revisit("words", PROMPT, "it reads the problem again, which it worked with before", computes=False)
 
 
-def _verdict(reading: Reading, k: int) -> Look | None:
+def _verdict(reading: Reading, k: int) -> Revisit | None:
     """It pronounces what went before right, and says nothing else."""
     if (
         k == 0
@@ -198,4 +204,4 @@ def _verdict(reading: Reading, k: int) -> Look | None:
         return None
     if len(reading.contents[k].words.difference(*(content.words for content in reading.contents[:k]))) > NOVEL:
         return None
-    return Look("words", k - 1, "it pronounces a verdict and works nothing out", computes=False)
+    return Revisit("words", k - 1, "it pronounces a verdict and works nothing out", computes=False)

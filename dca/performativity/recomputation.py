@@ -14,33 +14,32 @@ from typing import Final
 from dca.arithmetic.claims import Claim
 from dca.arithmetic.dependence import MEMORY, is_common
 from dca.equations.showing import show
-from dca.performativity.look import Look
 from dca.performativity.reading import Reading
+from dca.performativity.revisit import Revisit
 
 ORDINALS: Final = frozenset("second third fourth fifth sixth seventh eighth ninth tenth other another".split())
 NEAR: Final = 6
 """Steps within which an operation that comes to something else is a correction."""
 
 _SIGN: Final = re.compile(r"[-+*/×÷−·^]|\\(?:times|cdot|div|frac)|(?<=[\d\s])[xX](?=\s?[$£€]?\d)")
-_UNSURE: Final = "uncertifiable"
 _UNDOES: Final = {"+": "-", "-": "+-", "*": "/", "/": "*/"}
 _PLAIN: Final = {"\\times": "*", "\\cdot": "*", "\\div": "/", "\\frac": "/"} | dict(
     zip("×·÷−xX", "**/-**", strict=True)
 )
 
 
-def look_of_claim(reading: Reading, claim: Claim) -> Look | None:
+def revisit_of_claim(reading: Reading, claim: Claim) -> Revisit | None:
     """The first form in which an equation looks at an earlier one; None for new work."""
     if claim.equation.value is None:
         return None
     earlier = _same_operation(reading, claim)
     if earlier is not None:
         return _repeat(reading, claim, earlier)
-    found = next((look for rule in (_inverse, _anew, _back) if (look := rule(reading, claim)) is not None), None)
-    return found or _tried(reading, claim)
+    rules = (_inverse, _anew, _back, _tried)
+    return next((revisit for rule in rules if (revisit := rule(reading, claim)) is not None), None)
 
 
-def _repeat(reading: Reading, claim: Claim, earlier: Claim) -> Look | None:
+def _repeat(reading: Reading, claim: Claim, earlier: Claim) -> Revisit | None:
     """The same numbers worked out again: to the same result (a repeat) or to another (a redo).
 
     Without a hint it is no repeat where it is used next: it then calls a result back to go on from there.
@@ -53,11 +52,11 @@ def _repeat(reading: Reading, claim: Claim, earlier: Claim) -> Look | None:
             return None
         if not listed and is_other(reading, claim, earlier.step, hinted=reading.checking[k], same=True):
             return None
-        return Look("repeat", earlier.step, f"{quote(claim)} again", earlier.true, claim=earlier.order)
+        return Revisit("repeat", earlier.step, f"{quote(claim)} again", earlier.true, claim=earlier.order)
     if k - earlier.step > NEAR and not claim.true:
         return None
     said = f"{quote(earlier)} becomes {quote(claim)}"
-    return Look("redo", earlier.step, said, earlier.true, differs=True, claim=earlier.order)
+    return Revisit("redo", earlier.step, said, earlier.true, differs=True, claim=earlier.order)
 
 
 def _is_listed(reading: Reading, k: int) -> bool:
@@ -131,7 +130,7 @@ def named(reading: Reading, k: int) -> frozenset[str]:
     return frozenset(word for word in words if first.get(word, k) < k or word in ORDINALS)
 
 
-def _inverse(reading: Reading, claim: Claim) -> Look | None:
+def _inverse(reading: Reading, claim: Claim) -> Revisit | None:
     """An equation run backwards: 24 * 2 = 48 after 48 / 2 = 24; a false one does not come back to its number."""
     hinted = reading.hinted[claim.step]
     returns = claim.made in reading.graph.givens and not named(reading, claim.step)
@@ -151,7 +150,7 @@ def _inverse(reading: Reading, claim: Claim) -> Look | None:
         if is_other(reading, claim, other.step, hinted=hinted):
             return None
         said = f"{quote(claim)} runs {quote(other)} backwards"
-        return Look("inverse", other.step, said, other.true, differs=differs, claim=other.order)
+        return Revisit("inverse", other.step, said, other.true, differs=differs, claim=other.order)
     return None
 
 
@@ -171,7 +170,7 @@ def are_inverse(claim: Claim, other: Claim) -> bool:
     return bool(one and two) and all(two.intersection(_UNDOES.get(sign, ())) for sign in one)
 
 
-def _anew(reading: Reading, claim: Claim) -> Look | None:
+def _anew(reading: Reading, claim: Claim) -> Revisit | None:
     """The same value in another way, hinted at as a check, or the answer's value once more."""
     made, answer = claim.made, reading.graph.answer
     if made is None or (made in reading.graph.givens and is_common(made)):
@@ -184,7 +183,7 @@ def _anew(reading: Reading, claim: Claim) -> Look | None:
             if is_other(reading, claim, other.step, hinted=hinted):
                 return None
             said = f"{quote(claim)} comes to {show(made)} of step {other.step} in another way"
-            return Look("anew", other.step, said, False, claim=other.order)
+            return Revisit("anew", other.step, said, False, claim=other.order)
     return None
 
 
@@ -198,7 +197,7 @@ def _announced(reading: Reading, k: int) -> bool:
     return False
 
 
-def _back(reading: Reading, claim: Claim) -> Look | None:
+def _back(reading: Reading, claim: Claim) -> Revisit | None:
     """From results back to a number of the problem: 32 + 64 + 84 = 180, the 180 marbles."""
     made = claim.made
     if made is None or made not in reading.graph.givens:
@@ -212,10 +211,10 @@ def _back(reading: Reading, claim: Claim) -> Look | None:
     if target is None or is_other(reading, claim, target.step, hinted=hinted):
         return None
     said = f"{quote(claim)} leads from {show(target.made)} back to the {show(made)} of the problem"
-    return Look("back", target.step, said, False, claim=target.order)
+    return Revisit("back", target.step, said, False, claim=target.order)
 
 
-def _tried(reading: Reading, claim: Claim) -> Look | None:
+def _tried(reading: Reading, claim: Claim) -> Revisit | None:
     """An earlier result put to work, to no further use, in a step that hints at it or names nothing of its own."""
     k = claim.step
     if claim.made is None or reading.used_after(claim.made, k) or reading.is_answer(claim) or reading.is_last_work(k):
@@ -230,7 +229,7 @@ def _tried(reading: Reading, claim: Claim) -> Look | None:
     if not (rooted and reading.hinted[k]) and (named(reading, k) or not lands):
         return None
     said = f"{quote(claim)} tries out {show(target.made)} of step {target.step}"
-    return Look("tried", target.step, said, False, claim=target.order)
+    return Revisit("tried", target.step, said, False, claim=target.order)
 
 
 def is_circular(reading: Reading, k: int) -> bool:

@@ -1,4 +1,4 @@
-"""What one step sees of an earlier one: the record that all forms of looking again share."""
+"""The record of one step that looks at an earlier one again, shared by all forms of doing so. Judges nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One look of a step at an earlier one.
+class Revisit:
+    """One way in which a step looks at an earlier one again.
 
     Attributes:
         form: "repeat" (worked out again), "redo" (to another result), "inverse" (run backwards), "anew" (another

@@ -1,4 +1,4 @@
-"""English words that hint at checking, doubt, admission and supposition.
+"""Cue words: English words that hint at checking, doubt, admission and supposition.
 
 A hint decides nothing alone: every rule that asks for one asks for structure too, and what a step is about is read
 without the words of talk. Other languages have no hints here, and lose only what structure cannot see.
