@@ -6,6 +6,7 @@ for, so that naming one costs nothing for the others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import resources
@@ -18,7 +19,7 @@ from dca.transcripts.fields import Grade
 
 SCHEMES: Final = ("share", "value_difference")
 GRADERS: Final = ("exact", "math")
-LAYERS: Final = ("transcript", "siblings", "reviewer")
+LAYERS: Final = ("transcript", "siblings", "reviewer", "policy")
 NO_DETECTOR: Final = "none"
 
 
@@ -48,29 +49,86 @@ class SchemeChoice:
 
 @dataclass(frozen=True, slots=True)
 class DetectorChoice:
-    """Where a detector's evidence comes from: layers by name, separated by commas, or "none"."""
+    """Where a detector's evidence comes from: layers by name, separated by commas, or "none".
+
+    Attributes:
+        layers: Some of `LAYERS`, or `NO_DETECTOR`.
+        policy: For the layer "policy": the model that wrote the rollouts, a folder or a name on the hub.
+        reference: The model it was trained from, where there is one.
+        samples: Continuations that the policy is asked for, for each probe.
+    """
 
     layers: str = "transcript"
+    policy: str | None = None
+    reference: str | None = None
+    samples: int = 8
 
-    def build(self) -> Detector | None:
-        """The detector itself; None for "none"."""
-        from dca.performativity.detect import TranscriptDetector
+    @property
+    def asks(self) -> bool:
+        """Whether a model is asked."""
+        return "policy" in self._named()
 
-        if self.layers == NO_DETECTOR:
-            return None
-        named = tuple(dict.fromkeys(name.strip() for name in self.layers.split(",")))
-        unknown = [name for name in named if name not in LAYERS]
-        if unknown:
+    def check(self) -> None:
+        """Refuse what does not go together, before anything is loaded."""
+        named = () if self.layers == NO_DETECTOR else self._named()
+        if any(name not in LAYERS for name in named):
             raise InputError(
                 f"--detect: expected {NO_DETECTOR}, or some of {', '.join(LAYERS)} with commas between, got "
-                f"{self.layers!r}; evidence from a policy's probabilities needs the model, and so Python: see "
-                f"dca.performativity.policy"
+                f"{self.layers!r}"
             )
-        return TranscriptDetector(named if "transcript" in named else ("transcript", *named))
+        if self.asks and self.policy is None:
+            raise InputError(
+                "--detect policy asks the model that wrote the rollouts; name it with --policy, a folder or a name "
+                "on the hub"
+            )
+        given = [flag for flag, name in (("--policy", self.policy), ("--reference", self.reference)) if name]
+        if given and not self.asks:
+            raise InputError(f"{given[0]} is asked with --detect transcript,policy only; give that, or leave it out")
+
+    def build(self, *, weights: bool = True) -> Detector | None:
+        """The detector itself; None for "none".
+
+        Args:
+            weights: False: with models that can only be measured, for a forecast.
+        """
+        from dca.performativity.detect import TranscriptDetector
+
+        self.check()
+        if self.layers == NO_DETECTOR:
+            return None
+        others = tuple(name for name in self._named() if name not in ("transcript", "policy"))
+        detector = TranscriptDetector(("transcript", *others))
+        if not self.asks:
+            return detector
+        from dca.performativity.inquiry import PolicyDetector
+
+        load = _loader()
+        reference = None if self.reference is None else load(self.reference, weights=weights)
+        return PolicyDetector(detector, load(self.policy, weights=weights), reference, samples=self.samples)
 
     def options(self) -> dict[str, Any]:
         """What a reader needs to build the same detector again."""
-        return {} if self.layers == NO_DETECTOR else {"detect": self.layers}
+        told = {} if self.layers == NO_DETECTOR else {"detect": self.layers}
+        if not self.asks:
+            return told
+        reference = {} if self.reference is None else {"reference": self.reference}
+        return {**told, "policy": self.policy, **reference, "policy_samples": self.samples}
+
+    def _named(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name.strip() for name in self.layers.split(",")))
+
+
+def _loader() -> Callable[..., Any]:
+    """What loads a model by name, once what it needs is known to be there."""
+    try:
+        from dca.trl.loading import load_policy
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("dca"):
+            raise
+        raise InputError(
+            f"--detect policy: {error.name} is needed to ask a model; install it with: pip install 'dca-rl[trl]'"
+        ) from error
+    return load_policy
 
 
 def segmenter(how: str, max_steps: int) -> Segmenter:

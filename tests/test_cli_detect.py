@@ -74,7 +74,7 @@ def test_findings_are_shown_beside_the_steps(tmp_path: Path) -> None:
     assert "a program certifies what it looks at" in (tmp_path / "out.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize("layers", ["policy", "transcript,words", ""])
+@pytest.mark.parametrize("layers", ["words", "transcript,words", ""])
 def test_unknown_layers_are_refused(layers: str) -> None:
     """A layer that the command line cannot give is refused with what it can."""
     with pytest.raises(InputError, match="--detect: expected none"):

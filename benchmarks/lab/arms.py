@@ -70,11 +70,10 @@ def grpo(batch: Batch) -> Tensor:
     return batch.advantages[:, None].expand_as(batch.lengths)
 
 
-def share(batch: Batch, *, credit_coef: float) -> Tensor:
+def share(batch: Batch, *, credit_coef: float, withhold: bool = False) -> Tensor:
     """DCA: push = A_i + credit_coef * z_k, by `dca.credit.schemes.Share`, one call a row."""
-    return by_row(
-        batch, Share(credit_coef=credit_coef), amounts=batch.advantages, scales=torch.ones_like(batch.rewards)
-    )
+    scheme = Share(credit_coef=credit_coef, withhold=withhold)
+    return by_row(batch, scheme, amounts=batch.advantages, scales=torch.ones_like(batch.rewards))
 
 
 def value_difference(batch: Batch) -> Tensor:
@@ -90,6 +89,8 @@ def by_row(batch: Batch, scheme: Scheme, *, amounts: Tensor, scales: Tensor) -> 
     baseline = said.baseline.double().tolist() if values else [None] * len(scores)
     rest = amounts.double().tolist(), scales.double().tolist()
     push = batch.advantages[:, None].repeat(1, batch.lengths.shape[1]).double().tolist()
+    recognised = [()] * len(scores) if said.recognised is None else list(map(_places, said.recognised))
+    findings = said.findings or ((),) * len(scores)
     for i, (amount, scale) in enumerate(zip(*rest, strict=True)):
         k = present[i]
         review = Review(
@@ -98,9 +99,15 @@ def by_row(batch: Batch, scheme: Scheme, *, amounts: Tensor, scales: Tensor) -> 
             measure="value" if values else "contribution",
             baseline=baseline[i],
         )
-        row = Row(review, tuple(lengths[i][:k]), verification_mask(review), amount=amount, scale=scale)
+        mask = verification_mask(review, recognised[i])
+        row = Row(review, tuple(lengths[i][:k]), mask, findings[i], amount=amount, scale=scale)
         push[i][:k] = scheme(row).push
     return torch.tensor(push, dtype=torch.float32)
+
+
+def _places(marks: Tensor) -> tuple[int, ...]:
+    """Where a row is marked."""
+    return tuple(marks.nonzero()[:, 0].tolist())
 
 
 def draco(batch: Batch) -> Tensor:
@@ -168,12 +175,12 @@ def others(values: Tensor, group: int) -> Tensor:
     return (table.sum(1, keepdim=True) - table).view(-1)
 
 
-def bonus(batch: Batch) -> Tensor:
-    """What DCA refuses to do: GRPO on R_i + 0.1 for each check + 0.1 for each catch, as the reviewer labels them."""
+def bonus(batch: Batch, *, dose: float = BONUS) -> Tensor:
+    """What DCA refuses to do: GRPO on R_i + a dose for each check and each catch, as the reviewer labels them."""
     labels = batch.judgement.labels
     checks = torch.isin(labels, torch.tensor(VERIFICATION_CODES)).sum(1)
     catches = (labels == CODES["recovery"]).sum(1)
-    return standardised(batch.rewards + BONUS * (checks + catches), batch.group)[:, None].expand_as(batch.lengths)
+    return standardised(batch.rewards + dose * (checks + catches), batch.group)[:, None].expand_as(batch.lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +195,17 @@ class Arm:
 ARMS: Final = {
     "grpo": Arm(grpo, "outcome only", reviewed=False),
     "dca": Arm(partial(share, credit_coef=0.5), "DCA, credit_coef 0.5: the default"),
+    "withhold": Arm(
+        partial(share, credit_coef=0.5, withhold=True), "DCA that pays a step in a finding nothing; needs a detector"
+    ),
     "dca.25": Arm(partial(share, credit_coef=0.25), "DCA, credit_coef 0.25: for weak reviewers"),
     "draco": Arm(draco, "conserving multiplicative split"),
     "capo": Arm(capo, "unconserved penalty on wrong steps"),
     "process": Arm(process_grpo, "process-supervision GRPO"),
     "pure": Arm(pure, "min-form process reward with outcome"),
     "bonus": Arm(bonus, "GRPO with 0.1 for each check and catch"),
+    "bonus.3": Arm(partial(bonus, dose=0.3), "the same with 0.3"),
+    "bonus1": Arm(partial(bonus, dose=1.0), "the same with 1"),
     "value": Arm(value_difference, "value difference, DCA's yardstick scheme"),
 }
 """All methods by name."""

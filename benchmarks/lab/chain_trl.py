@@ -21,6 +21,9 @@ from datasets import Dataset
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from dca.credit.schemes import Share
+from dca.performativity.detect import TranscriptDetector
+from dca.protocols import Detector
 from dca.trl import DCAGRPOConfig, DCAGRPOTrainer, DCAReward
 from lab.apprentice import pretrained
 from lab.transformer import Written, posed, tokenizer, write
@@ -40,6 +43,10 @@ TASKS: Final = WORLDS | {
 HOPELESS: Final = 40
 ARMS: Final = (GRPO, "dca oracle", "dca gullible", "dca gullible/bare")
 """Plain GRPO; DCA with a reviewer; ``/bare``: verification is not labelled, so that conservation is all there is."""
+READ: Final = "dca gullible/read"
+WITHHOLD: Final = "dca gullible/read+withhold"
+READ_ARMS: Final = (READ, WITHHOLD)
+"""No labels either: a detector recognises verification in the text; ``+withhold``: what it accuses earns nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,33 @@ def arguments(kind: type, folder: str, setting: Setting, **more: Any) -> Any:
     return kind(**{**usual, **more})
 
 
-def trainer_of(setting: Setting, folder: str, playground: Playground, cache: Path | None = None) -> Any:
+def reward_of(setting: Setting, detector: Detector | None = None) -> DCAReward:
+    """The reward of a setting with a reviewer.
+
+    Args:
+        setting: Which run.
+        detector: Reads the text in `READ_ARMS`; `TranscriptDetector()` unless told.
+    """
+    world = TASKS[setting.world]
+    opinion, _, variant = setting.arm.removeprefix("dca ").partition("/")
+    reads = setting.arm in READ_ARMS
+    return DCAReward(
+        Verifier(world),
+        reviewer=WorksheetReviewer(opinion, world, labels=not variant),
+        scheme=Share(withhold=setting.arm == WITHHOLD),
+        detector=(detector or TranscriptDetector()) if reads else None,
+        segmenter=lines,
+        log=None,
+    )
+
+
+def trainer_of(
+    setting: Setting,
+    folder: str,
+    playground: Playground,
+    cache: Path | None = None,
+    detector: Detector | None = None,
+) -> Any:
     """The trainer of a setting, ready to train."""
     world = TASKS[setting.world]
     pieces: dict[str, Any] = {
@@ -178,11 +211,8 @@ def trainer_of(setting: Setting, folder: str, playground: Playground, cache: Pat
         args = arguments(GRPOConfig, folder, setting)
         trainer = GRPOTrainer(reward_funcs=[Verifier(world)], args=args, **pieces)
     else:
-        opinion, _, bare = setting.arm.removeprefix("dca ").partition("/")
-        reviewer = WorksheetReviewer(opinion, world, labels=not bare)
-        reward = DCAReward(Verifier(world), reviewer=reviewer, segmenter=lines, log=None)
         args = arguments(DCAGRPOConfig, folder, setting, credit_coef=setting.credit_coef)
-        trainer = DCAGRPOTrainer(reward_funcs=[reward], args=args, **pieces)
+        trainer = DCAGRPOTrainer(reward_funcs=[reward_of(setting, detector)], args=args, **pieces)
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     return trainer
@@ -193,6 +223,7 @@ def train(
     *,
     cache: Path | None = None,
     tell: Callable[[Progress], bool | None] | None = None,
+    detector: Detector | None = None,
 ) -> list[Progress]:
     """Train once.
 
@@ -200,6 +231,7 @@ def train(
         setting: Which run.
         cache: Where pretrained pupils are kept.
         tell: Called after each batch of rollouts; says True when it has seen enough.
+        detector: See `reward_of`.
 
     Returns:
         What the rollouts of each update were like, those of the first from the pretrained policy. Plain GRPO that
@@ -213,7 +245,7 @@ def train(
     playground = Playground(TASKS[setting.world], setting.seed, tell, hopeless)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer = trainer_of(setting, folder, playground, cache)
+        trainer = trainer_of(setting, folder, playground, cache, detector)
         try:
             trainer.train()
         finally:

@@ -92,7 +92,7 @@ def _by_cell(curves: Iterable[Curve]) -> dict[Cell, list[Curve]]:
     return found
 
 
-def _axes(
+def panels(
     columns: int, height: float, rows: int = 1, widths: Sequence[float] | None = None
 ) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(9, height), layout="constrained")
@@ -103,7 +103,7 @@ def _axes(
     return figure, axes
 
 
-def _band(axis: Axes, curves: Sequence[Curve], measure: str, colour: str, label: str, dashed: bool = False) -> None:
+def band(axis: Axes, curves: Sequence[Curve], measure: str, colour: str, label: str, dashed: bool = False) -> None:
     """The median over seeds, between the least and the most."""
     lines = [smoothed(getattr(curve, measure)) for curve in curves]
     across = list(zip(*lines, strict=True))[::THIN]
@@ -123,12 +123,12 @@ def learning(groups: Groups, by_cell: dict[Cell, list[Curve]]) -> Figure | None:
     matched = [Cell("B16", arm, "oracle", MATCHED) for arm in ("grpo", "dca.25", "dca")]
     if len(tuned) < 2 or not all(cell in by_cell for cell in matched):
         return None
-    figure, axes = _axes(2, 3.6)
+    figure, axes = panels(2, 3.6)
     for axis, cells, title in zip(
         axes, (matched, tuned), ("one learning rate", "each at its best rate"), strict=True
     ):
         for cell in cells:
-            _band(axis, by_cell[cell], "accuracy", COLOURS[cell.arm], f"{cell.arm}, {cell.rate:g}")
+            band(axis, by_cell[cell], "accuracy", COLOURS[cell.arm], f"{cell.arm}, {cell.rate:g}")
         _level(axis, 0.8)
         axis.set(title=f"B16: {title}", xlabel="rollouts", ylim=(0, 1.02), xlim=(0, BUDGETS["B16"]))
         axis.legend(loc="lower right")
@@ -142,7 +142,7 @@ def rates(groups: Groups) -> Figure | None:
         return None
     worlds = [w for w in BUDGETS if sum(c.world == w and c.arm == "grpo" for c in groups) > 1]
     tried = {w: sorted({c.rate for c in groups if (c.world, c.arm) == (w, "grpo")}) for w in worlds}
-    figure, axes = _axes(len(worlds), 3.4, widths=[1.0 if len(tried[w]) < 5 else 2.2 for w in worlds])
+    figure, axes = panels(len(worlds), 3.4, widths=[1.0 if len(tried[w]) < 5 else 2.2 for w in worlds])
     for axis, world in zip(axes, worlds, strict=True):
         for arm in ("grpo", "dca"):
             cells = sorted(c for c in groups if (c.world, c.arm, c.reviewer) == (world, arm, "oracle"))
@@ -173,7 +173,7 @@ def methods(groups: Groups) -> Figure | None:
     worlds = [w for w in ("A", "B16") if Cell(w, "draco", "oracle", MATCHED) in groups]
     if not worlds:
         return None
-    figure, axes = _axes(len(worlds), 3.4)
+    figure, axes = panels(len(worlds), 3.4)
     for axis, world in zip(axes, worlds, strict=True):
         cells = [cell for arm in COLOURS if (cell := Cell(world, arm, "oracle", MATCHED)) in groups]
         cells.sort(key=lambda cell: -median([run.to80 for run in groups[cell]]))
@@ -201,7 +201,7 @@ def noise(groups: Groups) -> Figure | None:
     worlds = [w for w in ("A", "B16") if Cell(w, "capo", "noisy40", MATCHED) in groups]
     if not worlds:
         return None
-    figure, axes = _axes(len(worlds), 3.6)
+    figure, axes = panels(len(worlds), 3.6)
     for axis, world in zip(axes, worlds, strict=True):
         top = BUDGETS[world]
         base = median([run.to80 for run in groups[Cell(world, "grpo", "oracle", MATCHED)]])
@@ -231,7 +231,7 @@ def conduct(by_cell: dict[Cell, list[Curve]]) -> Figure | None:
     worlds = [w for w in ("C", "D", "E") if Cell(w, "dca", "gullible/bare", MATCHED) in by_cell]
     if not worlds:
         return None
-    figure, axes = _axes(3, 2.5 * len(worlds) + 0.6, len(worlds))
+    figure, axes = panels(3, 2.5 * len(worlds) + 0.6, len(worlds))
     for row, world in enumerate(worlds):
         third = {"tokens": "tokens a rollout"} if world == "E" else {"staged": "staged mistakes an operation"}
         measures = {"accuracy": "accuracy", "needless": "needless checks an operation", **third}
@@ -239,7 +239,7 @@ def conduct(by_cell: dict[Cell, list[Curve]]) -> Figure | None:
             for arm, reviewer, label, colour, dashed in shown:
                 cell = Cell(world, arm, reviewer, MATCHED)
                 if cell in by_cell:
-                    _band(axis, by_cell[cell], measure, colour, label, dashed)
+                    band(axis, by_cell[cell], measure, colour, label, dashed)
             axis.set_title(f"{world}: {name}")
             axis.set_ylim(0, {"accuracy": 1.02, "needless": 2.05}.get(measure))
             axis.set_xlim(0, BUDGETS[world])

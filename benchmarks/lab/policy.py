@@ -93,21 +93,28 @@ class Policies:
             mind.heard(event.token)
         return total
 
-    def play(self, world: World, state: State, chances: Tensor) -> Played:
+    def play(self, world: World, state: State, chances: Tensor, *, given: Tensor | None = None) -> Played:
         """Let every member write its rollouts to the end.
 
         Args:
             world: Whose rules hold.
             state: E * n fresh rows, member by member.
             chances: (E, n, T, 3) uniform numbers, T = `World.most_tokens`: for the word, and for a slip twice.
+                With fewer the rollouts stop there.
+            given: (E * n, at most T) words that stand there already, counted as the members' own; `PAD` where the
+                members go on by themselves.
         """
         mind = _Mind(self, len(state.first))
         events: list[Event] = []
         kept: list[Tensor] = []
-        for t in range(world.most_tokens):
+        for t in range(chances.shape[2]):
             said = mind.words(state, world.legal(state))
             token = sampled(said.detach(), chances[:, :, t, 0])
             written = world.overwrite(state, token.view(-1), chances[:, :, t, 1:].reshape(-1, 2))
+            if given is not None and t < given.shape[1]:
+                stands = given[:, t] != PAD
+                token = torch.where(stands, given[:, t], token.view(-1)).view(token.shape)
+                written = torch.where(stands, given[:, t], written)
             state, event = world.advance(state, written, written != token.view(-1))
             kept.append(said.gather(2, token[..., None])[..., 0].where(event.policy.view(token.shape), 0.0))
             events.append(event)

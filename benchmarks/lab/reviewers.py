@@ -5,12 +5,14 @@ steps, as a `dca.types.Review` would hold them. It knows what happened; it does 
 
 Each comes in variants by how many verification steps it *labels* as such, and so makes neutral where a method heeds
 labels: all (the plain name), none (``/bare``: conservation is all there is), or some (``/recall95``, ``90``, ``70``).
+With ``/read`` it labels none, and the package's detector recognises what it can in the rollouts told as text by the
+usual writers, with ``/silent`` in those of all writers, the one that no detector can read included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -18,7 +20,9 @@ import torch
 from torch import Tensor
 
 from dca.credit.schemes import VERIFICATION_LABELS
-from dca.types import LABELS
+from dca.types import LABELS, Finding
+from lab.prose import USUAL, WRITERS
+from lab.reader import read
 from lab.worlds import Facts, Rollouts, World
 
 NO_LABEL: Final = -1
@@ -37,12 +41,16 @@ class Judgement:
         labels: (N, S) index into `dca.types.LABELS`, or `NO_LABEL`.
         values: (N, S) V_k, the chance of success it sees after each step.
         baseline: (N,) V_0, the chance it sees before the first.
+        recognised: (N, S) steps that a detector recognised as verification; None where none looked.
+        findings: (N,) what it accused; empty where none looked.
     """
 
     scores: Tensor
     labels: Tensor
     values: Tensor
     baseline: Tensor
+    recognised: Tensor | None = None
+    findings: tuple[tuple[Finding, ...], ...] = ()
 
 
 Opinion = Callable[[Facts, Tensor], tuple[Tensor, Tensor]]
@@ -124,6 +132,15 @@ def _values(world: World, facts: Facts, believed: Tensor, group: int) -> tuple[T
     return alive * p[:, None] ** left * facts.present, p**world.steps
 
 
+def judge_by_text(
+    world: World, rollouts: Rollouts, group: int, chances: Tensor, *, opinion: Opinion, writers: Sequence[str] = USUAL
+) -> Judgement:
+    """Review N rollouts without labels of verification; a detector reads them as text, and says what is."""
+    found = read(world, rollouts, writers=writers)
+    said = judge(world, rollouts, group, chances, opinion=opinion, recall=0.0)
+    return replace(said, recognised=found.recognised, findings=found.findings)
+
+
 Reviewer = Callable[[World, Rollouts, int, Tensor], Judgement]
 
 _OPINIONS: Final[dict[str, Opinion]] = {
@@ -135,9 +152,16 @@ _OPINIONS: Final[dict[str, Opinion]] = {
 }
 _RECALLS: Final = {"": 1.0, "/recall95": 0.95, "/recall90": 0.9, "/recall70": 0.7, "/bare": 0.0}
 
-REVIEWERS: Final[dict[str, Reviewer]] = {
+_BY_LABEL: Final[dict[str, Reviewer]] = {
     name + variant: partial(judge, opinion=opinion, recall=recall)
     for name, opinion in _OPINIONS.items()
     for variant, recall in _RECALLS.items()
 }
+_BY_TEXT: Final[dict[str, Reviewer]] = {
+    name + variant: partial(judge_by_text, opinion=opinion, writers=writers)
+    for name, opinion in _OPINIONS.items()
+    for variant, writers in (("/read", USUAL), ("/silent", tuple(WRITERS)))
+}
+
+REVIEWERS: Final[dict[str, Reviewer]] = _BY_LABEL | _BY_TEXT
 """All reviewers by name; ``gullible/bare`` is the gullible one whose labels of verification are dropped."""

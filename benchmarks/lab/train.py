@@ -66,6 +66,14 @@ class Curve:
     alike: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of some runs: their curves, and their policies at the end, one member for each curve."""
+
+    curves: tuple[Curve, ...]
+    policies: Policies
+
+
 MEASURED: Final = tuple(f.name for f in fields(Curve))[2:]
 
 
@@ -121,6 +129,19 @@ def train(
     Returns:
         The curves, cell by cell.
     """
+    return list(trained(world, cells, seeds, initial, updates=updates, on_update=on_update).curves)
+
+
+def trained(
+    world: World,
+    cells: Sequence[Cell],
+    seeds: Sequence[int],
+    initial: Policies,
+    *,
+    updates: int,
+    on_update: Callable[[], None] = lambda: None,
+) -> Trained:
+    """As `train`, and the policies at the end with it."""
     policies = initial.pick([s for _ in cells for s in range(len(seeds))])
     adam = Adam(policies.parameters, [cell.rate for cell in cells for _ in seeds])
     generators = [torch.Generator().manual_seed(7_919 * (seed + 1)) for seed in seeds]
@@ -138,7 +159,8 @@ def train(
         on_update()
     runs = torch.stack(logs, 2).tolist()  # (E, measures, updates)
     owners = [(cell, seed) for cell in cells for seed in seeds]
-    return [Curve(*owner, *map(tuple, run)) for owner, run in zip(owners, runs, strict=True)]
+    curves = tuple(Curve(*owner, *map(tuple, run)) for owner, run in zip(owners, runs, strict=True))
+    return Trained(curves, policies)
 
 
 def _drawn(world: World, generators: Sequence[torch.Generator]) -> tuple[State, Tensor, Tensor]:

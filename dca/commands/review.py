@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dca import config
 from dca.assignments import is_stream
+from dca.commands import evidence as e
 from dca.commands import options as o
 from dca.errors import RunError
 from dca.pipeline import Progress
@@ -35,6 +37,9 @@ def review(
     sign_preserving: o.SignPreserving = False,
     withhold: o.Withhold = False,
     detect: o.Detect = "transcript",
+    policy: e.Policy = None,
+    reference: e.Reference = None,
+    policy_samples: e.PolicySamples = 8,
     segment: o.Segment = "auto",
     max_steps: o.MaxSteps = 64,
     prompt_field: o.PromptField = "prompt",
@@ -84,6 +89,10 @@ def review(
     max_fallback_rate: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Stop when more reviews than this fail.", rich_help_panel=o.RUN)
     ] = 0.5,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Say as JSON what was done; on stderr if OUT is stdout.", rich_help_panel=o.RUN),
+    ] = False,
 ) -> None:
     """Review transcripts and split each one's reward over its steps.
 
@@ -100,7 +109,8 @@ def review(
     fields = Fields(prompt_field, completion_field, reward_field, id_field, reference_field)
     chosen = o.source(inputs, fields=fields, reward=reward, grade=grade, limit=limit, skip_bad=skip_bad)
     rule = config.SchemeChoice(scheme, credit_coef, sign_preserving, withhold)
-    detector = config.DetectorChoice(detect)
+    detector = config.DetectorChoice(detect, policy, reference, policy_samples)
+    detector.check()
     choice = ReviewerChoice(
         name=reviewer,
         model=model,
@@ -129,14 +139,15 @@ def review(
             max_in_flight=max_in_flight if opened.waits else 1,
             max_fallback_rate=max_fallback_rate,
         )
-        run(out, chosen, judging, opened, resume=resume and not is_stream(out) and out.exists())
-    if is_stream(out):
+        going_on = resume and not is_stream(out) and out.exists()
+        run(out, chosen, judging, opened, resume=going_on, as_json=as_json)
+    if is_stream(out) or as_json:
         return
     page = out.with_suffix(".html")
     typer.echo(f"next: dca show {out}   dca report {out} -o {page}   dca whatif {out} --credit-coef 0.25", err=True)
 
 
-def run(out: Path, source: Source, judging: Judging, opened: Opened, *, resume: bool) -> None:
+def run(out: Path, source: Source, judging: Judging, opened: Opened, *, resume: bool, as_json: bool = False) -> None:
     """Check, review with a progress bar, and say what came of it."""
     with standard_input_kept(source) as kept:
         checked = _check(out, kept)
@@ -144,9 +155,16 @@ def run(out: Path, source: Source, judging: Judging, opened: Opened, *, resume: 
             _wait_for_replies(kept, judging, opened.prompts)
         if opened.notice:
             typer.echo(opened.notice, err=True)
+        left = checked.good - (done_rows(out) if resume else 0)
+        e.say_forecast(e.foretold(judging.detector, kept.transcripts(grade=False), judging.segmenter, count=left))
         began = time.monotonic()
         progress = _with_bar(out, kept, judging, total=checked.good, resume=resume)
-    _say(out, progress, opened.refusals(), time.monotonic() - began)
+    took = time.monotonic() - began
+    if as_json:
+        o.say_json(_summary(out, progress, opened.refusals(), took), err=is_stream(out))
+    else:
+        _say(out, progress, opened.refusals(), took)
+    e.say_skipped(judging.detector)
 
 
 def _check(out: Path, source: Source) -> Checked:
@@ -184,6 +202,12 @@ def _with_bar(out: Path, source: Source, judging: Judging, *, total: int, resume
     except KeyboardInterrupt:
         typer.echo(f"\nStopped. {out} holds {done_rows(out)} of {total}; --resume goes on with it.", err=True)
         raise typer.Exit(STOPPED) from None
+
+
+def _summary(out: Path, progress: Progress, refusals: Mapping[str, int], took: float) -> dict[str, Any]:
+    """What `_say` says, as plain values."""
+    counts = {"reviewed": progress.done, "fallbacks": progress.fallbacks, "seconds": took}
+    return {"out": str(out), **counts, "usage": asdict(progress.usage), "refused": dict(refusals)}
 
 
 def _say(out: Path, progress: Progress, refusals: Mapping[str, int], took: float) -> None:

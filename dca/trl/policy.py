@@ -87,6 +87,12 @@ class Policy:
         return self._table
 
     @property
+    def room(self) -> int | None:
+        """The most tokens that the model says it reads; None where it does not say."""
+        room = getattr(getattr(self._model, "config", None), "max_position_embeddings", None)
+        return room if isinstance(room, int) and room > 0 else None
+
+    @property
     def tokenizer(self) -> Any:
         """The tokenizer; raises as `table` does."""
         return self._tokenizer if self.table else None

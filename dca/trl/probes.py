@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from dca.credit.align import render
@@ -36,6 +36,15 @@ class Forecast:
     tokens: int
     samples: int
     sampled_tokens: int
+
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both together."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Forecast(*(one + two for one, two in pairs))
+
+    def times(self, factor: float) -> Forecast:
+        """So many times this, where only a sample was counted."""
+        return Forecast(*(round(factor * one) for one in astuple(self)))
 
     def __str__(self) -> str:
         return (
@@ -98,6 +107,11 @@ class ModelPolicy:
         self._scores: dict[tuple[str, str], float] = {}
         self._texts: dict[tuple[str, int], tuple[str, ...]] = {}
 
+    def restart(self, seed: int, /) -> None:
+        """Drop every answer, and sample from this seed."""
+        self.forget()
+        self._sampler.restart(seed)
+
     def use_policy(self, model: Any, tokenizer: Any) -> None:
         """Ask this model from now on, unless one was given from the start."""
         self._sampler.use_policy(model, tokenizer)
@@ -152,6 +166,22 @@ class ModelPolicy:
             for prefix, told_texts in zip(new, texts, strict=True):
                 rest = len(self._begun(prefix).text)
                 self._texts[prefix, count] = tuple(text[rest:] for text in told_texts)
+
+    def obstacle(self, questions: Questions, /) -> str | None:
+        """Why the model cannot answer: a text without tokens, or one longer than it reads; None where it can."""
+        try:
+            _, probes = self._open(questions)
+        except InputError:
+            return "a text without tokens"
+        begun = [self._parted(prefix) for prefix, _ in questions.beginnings]
+        sizes = [len(lead) + len(self._lent.encode(rest)) for lead, _, rest in begun]
+        if not all(sizes):
+            return "a text without tokens"
+        room = self._lent.room
+        longest = max((*map(_size, probes), *(size + self._sampler.max_new_tokens for size in sizes)), default=0)
+        if room is not None and longest > room:
+            return f"longer than the {room:,} tokens that the model reads"
+        return None
 
     def forecast(self, questions: Questions) -> Forecast:
         """What answering would cost; what is remembered costs nothing."""

@@ -278,9 +278,10 @@ class DCAReward:
         if self._meter is None:
             self._meter = self.plan.metered(host)
         self._now, self._early, self._last = Session(self.plan, host, self._meter), None, None
-        use_policy = getattr(self.plan.reviewer, "use_policy", None)
-        if use_policy is not None and host.trainer is not None:
-            use_policy(host.trainer.model, host.processing_class)
+        for part in (self.plan.reviewer, self.plan.detector):
+            use_policy = getattr(part, "use_policy", None)
+            if use_policy is not None and host.trainer is not None:
+                use_policy(host.trainer.model, host.processing_class)
 
     def _begun_early(self, completion_ids: Any) -> ReviewBatch | None:
         """The batch that `begin` began, if it is of these completions."""

@@ -83,6 +83,10 @@ class PolicySampler:
         """Sample from this model from now on, unless one was given from the start."""
         self._policy.use(model, tokenizer)
 
+    def restart(self, seed: int) -> None:
+        """Begin the random numbers again, from this seed."""
+        self._seed, self._calls = seed, 0
+
     @property
     def identity(self) -> str:
         """Whose continuations, and how they are sampled."""
