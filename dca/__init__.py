@@ -37,6 +37,7 @@ __all__ = [
     "Split",
     "Step",
     "Transcript",
+    "TranscriptDetector",
     "Usage",
     "ValueDifference",
     "assign_credit",
@@ -44,10 +45,11 @@ __all__ = [
     "segment",
 ]
 
-_LAZY = {  # these load libraries that most uses do without
+_LAZY = {  # these load what most uses do without
     "AnthropicBackend": "dca.backends.anthropic",
     "LLMReviewer": "dca.review.llm",
     "ScriptedBackend": "dca.backends.scripted",
+    "TranscriptDetector": "dca.performativity.detect",
 }
 
 

@@ -17,7 +17,7 @@ import torch
 from datasets import load_dataset
 from trl.rewards import accuracy_reward
 
-from dca import AnthropicBackend, LLMReviewer
+from dca import AnthropicBackend, LLMReviewer, TranscriptDetector
 from dca.trl import DCAGRPOConfig, DCAGRPOTrainer, DCAReward
 
 
@@ -35,9 +35,10 @@ def main() -> None:
     chosen = options.parse_args()
 
     reviewer = LLMReviewer(AnthropicBackend(chosen.reviewer, base_url=chosen.reviewer_url, call_timeout=60))
+    detector = TranscriptDetector()  # what it recognises as verification is neutral, whatever the reviewer calls it
     trainer = DCAGRPOTrainer(
         model=chosen.model,
-        reward_funcs=DCAReward(accuracy_reward, reviewer=reviewer, budget_usd=chosen.budget_usd),
+        reward_funcs=DCAReward(accuracy_reward, reviewer=reviewer, detector=detector, budget_usd=chosen.budget_usd),
         args=DCAGRPOConfig(
             output_dir=chosen.output,
             max_steps=chosen.max_steps,

@@ -244,6 +244,15 @@ def test_probabilities_are_the_policys_own() -> None:
     assert pytest.approx(math.fsum(math.exp(one) for one in spoken.log_probabilities(pairs)), abs=1e-5) == 1.0
 
 
+def test_what_is_told_already_is_certain() -> None:
+    """Where a line has told its digit before its last number, that number is certain and every other impossible."""
+    spoken = Spoken(fresh(), TWO, generator(), ("backward",))
+    transcript, steps = tell(TWO, written(TWO, CHECKED), ("backward",))[0]
+    head, _, last = steps[1].text.rstrip("\n").rpartition(" ")
+    prefix = f"{transcript.prompt}{SEPARATOR}{steps[0].text}{head} "
+    assert spoken.log_probabilities([(prefix, last), (prefix, "5")]) == [0.0, -60.0]
+
+
 def test_continuations_go_on_from_the_text() -> None:
     """A continuation, put behind its beginning, is a whole rollout on the same prompt."""
     transcript, steps = tell(D, played(D, fresh(), 1, seed=4))[0]

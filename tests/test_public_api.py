@@ -9,7 +9,8 @@ import dca
 
 NAMES = """
 AnthropicBackend ArithmeticReviewer Assignment Credits DCAError Finding LLMReviewer Progress Review Row
-ScriptedBackend ScriptedReviewer Share Split Step Transcript Usage ValueDifference assign_credit assign_many segment
+ScriptedBackend ScriptedReviewer Share Split Step Transcript TranscriptDetector Usage ValueDifference
+assign_credit assign_many segment
 """.split()
 
 

@@ -26,6 +26,8 @@ from lab.worlds import CHECK, CLEARLY, DIGITS, MOST_FILLERS, NEXT, PAD, WELL, Wo
 NEVER: Final = -60.0
 """The log-probability of what the policy cannot write."""
 BATCH: Final = 1024
+ENDS: Final = ("\n", ".\n")
+"""How a line may end after its last number."""
 
 _FILLINGS: Final = tuple(f for count in range(MOST_FILLERS + 1) for f in product((WELL, CLEARLY), repeat=count))
 
@@ -133,15 +135,35 @@ class Spoken:
         return self._gone_on[prefix, count]
 
     def _likely(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """What a text before a number leaves open is the digit alone: no filler can follow it any more."""
-        prefixes = list(dict.fromkeys(prefix for prefix, _ in pairs))
-        begun = [tokens_of(self.world, prefix, self.writers) for prefix in prefixes]
-        rows = [(*words, digit) for words in begun for digit in range(DIGITS)]
-        played = self._played([p for p in prefixes for _ in range(DIGITS)], rows, max(map(len, rows)))
+        known = self._digits(list(dict.fromkeys(prefix for prefix, _ in pairs)))
+        return [
+            known[prefix][int(said) % DIGITS] if prefix in known else self._follows(prefix, said)
+            for prefix, said in pairs
+        ]
+
+    def _digits(self, prefixes: Sequence[str]) -> dict[str, list[float]]:
+        """The log-probability of each digit after texts that stop just before a number that the digit decides.
+
+        What such a text leaves open is the digit alone: no filler can follow any more.
+        """
+        begun = {prefix: words for prefix in prefixes if (words := self._words(prefix)) is not None}
+        if not begun:
+            return {}
+        rows = [(*words, digit) for words in begun.values() for digit in range(DIGITS)]
+        played = self._played([p for p in begun for _ in range(DIGITS)], rows, max(map(len, rows)))
         last = torch.tensor([len(row) - 1 for row in rows])
         digits = played.log_probs[0].gather(1, last[:, None]).view(-1, DIGITS).log_softmax(1).clamp_min(NEVER)
-        known = dict(zip(prefixes, digits.tolist(), strict=True))
-        return [known[prefix][int(said) % DIGITS] for prefix, said in pairs]
+        return dict(zip(begun, digits.tolist(), strict=True))
+
+    def _follows(self, prefix: str, said: str) -> float:
+        """Where the digit was told before, what follows is certain: 0 for what the writer writes, `NEVER` else."""
+        return 0.0 if any(self._words(f"{prefix}{said}{end}") is not None for end in ENDS) else NEVER
+
+    def _words(self, prefix: str) -> tuple[int, ...] | None:
+        try:
+            return tokens_of(self.world, prefix, self.writers)
+        except InputError:
+            return None
 
     def _continued(self, begun: Sequence[tuple[str, int]]) -> list[tuple[str, ...]]:
         prefixes = [prefix for prefix, count in begun for _ in range(count)]
