@@ -14,7 +14,7 @@ from typing import Final
 from dca.arithmetic.claims import Claim
 from dca.arithmetic.dependence import MEMORY, is_common
 from dca.equations.showing import show
-from dca.performativity.reading import Reading
+from dca.performativity.reading import PROMPT, Reading
 from dca.performativity.revisit import Revisit
 
 ORDINALS: Final = frozenset("second third fourth fifth sixth seventh eighth ninth tenth other another".split())
@@ -42,11 +42,13 @@ def revisit_of_claim(reading: Reading, claim: Claim) -> Revisit | None:
 def _repeat(reading: Reading, claim: Claim, earlier: Claim) -> Revisit | None:
     """The same numbers worked out again: to the same result (a repeat) or to another (a redo).
 
-    Without a hint it is no repeat where it is used next: it then calls a result back to go on from there.
+    Without a hint it is no repeat where it is used next: it then calls a result back to go on from there. Nobody
+    calls back what stands in the line before.
     """
     k = claim.step
     if claim.made == earlier.made:
-        turned = claim.equation.operands != earlier.equation.operands or reading.used_after(claim.made, k)
+        called_back = reading.used_after(claim.made, k) and not _is_next(reading, earlier.step, k)
+        turned = claim.equation.operands != earlier.equation.operands or called_back
         listed = _is_listed(reading, k)
         if turned and not listed and not reading.checking[k]:
             return None
@@ -57,6 +59,11 @@ def _repeat(reading: Reading, claim: Claim, earlier: Claim) -> Revisit | None:
         return None
     said = f"{quote(earlier)} becomes {quote(claim)}"
     return Revisit("redo", earlier.step, said, earlier.true, differs=True, claim=earlier.order)
+
+
+def _is_next(reading: Reading, earlier: int, k: int) -> bool:
+    """Whether nothing was worked out between two steps."""
+    return not any(reading.own[j] for j in range(earlier + 1, k))
 
 
 def _is_listed(reading: Reading, k: int) -> bool:
@@ -110,7 +117,10 @@ def is_other(reading: Reading, claim: Claim, target: int, *, hinted: bool, same:
     makers = [step for step in reading.makers.get(made, ()) if step < k]
     if is_answer and not makers:
         return True
-    if (used or not hinted) and len(_shifted(reading, k, target)) > (0 if used else 1):
+    shifted = _shifted(reading, k, target)
+    if same and hinted:  # words that came up on the way are talk there; the problem's tell quantities apart
+        shifted = frozenset(w for w in shifted if reading.first_words.get(w, k) == PROMPT or w in ORDINALS)
+    if (used or not hinted) and len(shifted) > (0 if used else 1):
         return True
     uses = reading.uses.get(made, ())
     return not same and used and bool(makers) and any(makers[0] < j < k and j not in reading.passed for j in uses)

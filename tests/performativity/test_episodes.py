@@ -97,6 +97,35 @@ CHECKS = [
         [2],
     ),
     ("a chain of operations", "start 7: + 5, * 3", ("7 + 5 -> 2", "check: 7 + 5 -> 2", "2 * 3 -> 6"), [1]),
+    (
+        "the line before, in silence",
+        BAKERY,
+        ("7 * 18 = 126.", "7 * 18 = 126.", "126 - 26 = 100.", "100 / 4 = 25."),
+        [1],
+    ),
+    (
+        "words that came up on the way",
+        BAKERY,
+        (
+            "7 * 18 = 126.",
+            "Clearly, 126 - 26 = 100.",
+            "7 * 18 = 126.",
+            "Again: clearly, 7 * 18 = 126.",
+            "100 / 4 = 25.",
+        ),
+        [2, 3],
+    ),
+    (
+        "filler that came up on the way",
+        "Start with 54 and go on: + 38, + 73, from 385.",
+        (
+            "That is easy, 54 + 38 = 92.",
+            "92 + 73 = 165.",
+            "Once more. That is easy, 92 + 73 = 165.",
+            "385 - 165 = 220.",
+        ),
+        [2],
+    ),
 ]
 
 
@@ -126,7 +155,7 @@ WORK = [
     (
         "a lemma called back",
         BAKERY,
-        ("7 * 18 = 126.", "By the above, 7 * 18 = 126.", "126 - 26 = 100.", "100 / 4 = 25."),
+        ("7 * 18 = 126.", "4 * 5 = 20.", "By the above, 7 * 18 = 126.", "126 - 26 = 100.", "100 / 20 = 5."),
     ),
     (
         "checking as the task",
