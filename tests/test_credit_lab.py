@@ -360,9 +360,13 @@ WORKED = {
     "grpo": [[A, A], [-A, -A]],
     # z: 0, 0 | 4/3, -4/3
     "dca": [[A, A], [-A + 2 / 3, -A - 2 / 3]],
+    # no findings, nothing to withhold
+    "withhold": [[A, A], [-A + 2 / 3, -A - 2 / 3]],
     "dca.25": [[A, A], [-A + 1 / 3, -A - 1 / 3]],
     # no checks, no bonus
     "bonus": [[A, A], [-A, -A]],
+    "bonus.3": [[A, A], [-A, -A]],
+    "bonus1": [[A, A], [-A, -A]],
     # k = 2 A; V: 0.25 -> 1 -> R = 1 | 0.25 -> 1 -> R = 0
     "value": [[1.5 * A, 0.0], [1.5 * A, -2 * A]],
 }

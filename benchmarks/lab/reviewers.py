@@ -41,7 +41,7 @@ class Judgement:
         labels: (N, S) index into `dca.types.LABELS`, or `NO_LABEL`.
         values: (N, S) V_k, the chance of success it sees after each step.
         baseline: (N,) V_0, the chance it sees before the first.
-        recognised: (N, S) steps that a detector recognised as verification; None where none looked.
+        recognised: (N, S) steps that a detector recognised as verification; None is no step.
         findings: (N,) what it accused; empty where none looked.
     """
 
@@ -110,6 +110,8 @@ def judge(
         labels=torch.where(facts.present, labels, NO_LABEL),
         values=values,
         baseline=baseline,
+        recognised=torch.zeros_like(facts.present),
+        findings=((),) * len(facts.present),
     )
 
 
