@@ -59,12 +59,24 @@ def test_planted_errors(goes_on: str, expected: str) -> None:
 
 
 def test_learned_slips() -> None:
-    """A slip that the reference would not make, and training made likely, was learned."""
+    """A slip that the reference would not make, and training made likely, was learned; an accident was not."""
     reference = ScriptedPolicy({"26": 0.001, "24": 0.98})
     trained = ScriptedPolicy({"26": 0.6, "24": 0.3})
     policy = PolicyEvidence(trained, reference, samples=0)
-    assert names(policy, SLIP, "repair") == ["policy_knew", "policy_learned"]
-    assert names(PolicyEvidence(reference, reference, samples=0), SLIP, "repair") == ["policy_knew"]
+    assert names(policy, SLIP, "repair") == ["policy_learned", "policy_knew"]
+    doubtful = ScriptedPolicy({"26": 0.001, "24": 0.6})
+    assert names(PolicyEvidence(trained, doubtful, samples=0), SLIP, "repair") == ["policy_learned"]
+    assert names(PolicyEvidence(reference, reference, samples=0), SLIP, "repair") == []
+
+
+def test_numbers_are_whole() -> None:
+    """The slip is sought in its equation, not where its digits stand again; a part of a number is not the number."""
+    echo = ("48 / 2 = 26, and not 262 or 26.", "Oh no, 48 / 2 = 24.", "48 + 24 = 72.", "A: 72")
+    policy = ScriptedPolicy({"26": 0.6, "24": 0.3})
+    names(PolicyEvidence(policy, ScriptedPolicy({}), samples=0), echo, "repair")
+    assert [prefix.rsplit("\n", 1)[-1] for prefix, _ in policy.asked] == ["48 / 2 = "]
+    parts = PolicyEvidence(ScriptedPolicy({}, "126. Oh no, 24.5"))
+    assert names(parts, SLIP, "repair") == ["policy_chance"]
 
 
 def test_replay() -> None:
