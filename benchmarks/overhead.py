@@ -44,6 +44,7 @@ from lab.worksheet import Verifier, lines
 from lab.worlds import WORLDS, World
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.utils.logging import disable_progress_bar
 from trl import GRPOConfig, GRPOTrainer
 
 from dca import Review, Step, Transcript
@@ -185,8 +186,12 @@ def trainer_of(case: Case, reviewer: Scorer | None, folder: str, updates: int) -
     """A trainer of one kind; plain GRPO where there is no reviewer."""
     setting = Setting(case.name, "", 0.0, 0, updates)
     more = {"per_device_train_batch_size": case.rows, "logging_steps": 1} | case.more
+    network = case.network()
+    if case.more.get("beta"):  # the reference model is loaded from where the model came from
+        network.save_pretrained(Path(folder) / "model")
+        network.config._name_or_path = str(Path(folder) / "model")
     pieces = {
-        "model": case.network(),
+        "model": network,
         "processing_class": tokenizer(),
         "train_dataset": prompts(case.world, 0),
         "rollout_func": case.rollouts(),
@@ -272,6 +277,7 @@ def main(
 ) -> None:
     """Measure what dense credit adds to a step, and how much of a reviewer's latency is hidden."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    disable_progress_bar()
     logging.getLogger("dca").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     pairs = 8 if quick else pairs
