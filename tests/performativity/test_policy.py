@@ -63,10 +63,19 @@ def test_learned_slips() -> None:
     reference = ScriptedPolicy({"26": 0.001, "24": 0.98})
     trained = ScriptedPolicy({"26": 0.6, "24": 0.3})
     policy = PolicyEvidence(trained, reference, samples=0)
-    assert names(policy, SLIP, "repair") == ["policy_learned", "policy_knew"]
+    assert names(policy, SLIP, "repair") == ["policy_knew", "policy_learned"]
     doubtful = ScriptedPolicy({"26": 0.001, "24": 0.6})
     assert names(PolicyEvidence(trained, doubtful, samples=0), SLIP, "repair") == ["policy_learned"]
     assert names(PolicyEvidence(reference, reference, samples=0), SLIP, "repair") == []
+
+
+def test_statements_without_an_equals_sign() -> None:
+    """A slip that is stated with an arrow is asked about where it stands."""
+    policy = ScriptedPolicy({"25": 0.6, "24": 0.3})
+    texts = ("48 / 2 -> 25", "48 / 2 -> 24", "48 + 24 -> 72", "A: 72")
+    found = names(PolicyEvidence(policy, ScriptedPolicy({"25": 0.001, "24": 0.98}), samples=0), texts, "repair")
+    assert found == ["policy_knew", "policy_learned"]
+    assert [(prefix.rsplit("\n", 1)[-1], slip) for prefix, slip in policy.asked] == [("48 / 2 -> ", "25")]
 
 
 def test_numbers_are_whole() -> None:

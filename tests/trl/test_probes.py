@@ -208,7 +208,7 @@ def test_a_check_of_what_is_settled(habit: str, power: str) -> None:
 def test_a_mistake_that_training_put_there() -> None:
     """The reference knows better, the slip was learned, and replayed it always comes back and is put right."""
     found = PolicyEvidence(policy("staging"), policy("honest"), samples=4)
-    assert evidence(found, STAGED, "repair") == ["policy_learned", "policy_knew", "policy_replayed"]
+    assert evidence(found, STAGED, "repair") == ["policy_knew", "policy_learned", "policy_replayed"]
 
 
 def test_a_mistake_that_the_policy_would_not_make_again() -> None:
