@@ -41,7 +41,7 @@ check: test  ## the same
 
 $(OLD)/stamp: pyproject.toml constraints-oldest.txt
 	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
-	$(OLDPIP) -e '.[trl]' 'pytest>=8' 'pytest-xdist>=3.6' 'hypothesis>=6.100'
+	$(OLDPIP) -e '.[trl,math]' 'pytest>=8' 'pytest-xdist>=3.6' 'hypothesis>=6.100'
 	@touch $@
 
 test-oldest: $(OLD)/stamp  ## the trainer's tests, with the oldest TRL and transformers supported
