@@ -33,8 +33,8 @@ class DCAGRPOConfig(GRPOConfig):
             `A_t = A_i + credit_coef * (s_k - mean s) / 0.75`. A number, or a schedule that is linear over training,
             such as `"0.5->0"`: the gain is large while failures dominate and vanishes near 80 % accuracy, so it may
             be annealed. In the simulations behind the default, 0.5 to 1 learned fastest with a reviewer that is right
-            about most steps; 0.25 is the better choice where its step accuracy is unknown or below about 70 %. `0`
-            (or `None`) turns the credit off.
+            about most steps; 0.25 is the better choice where its step accuracy is unknown or below about 70 %
+            (`dca bench reviewer` measures that, and says which to use). `0` (or `None`) turns the credit off.
         saturated_coef (`float`, *optional*, defaults to `1.0`):
             Multiplies `credit_coef` in groups whose rewards are all equal. GRPO learns nothing there (89 % of the
             groups at the start of the sparse task of the simulations) and the reviewer alone sets the direction:
