@@ -39,7 +39,7 @@ test: $(VENV)/dev.stamp  ## everything CI runs: style, types, tests
 
 check: test  ## the same
 
-$(OLD)/stamp: pyproject.toml constraints-oldest.txt
+$(OLD)/stamp: pyproject.toml constraints-oldest.txt Makefile
 	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 	$(OLDPIP) -e '.[trl,math]' 'pytest>=8' 'pytest-xdist>=3.6' 'hypothesis>=6.100'
 	@touch $@
