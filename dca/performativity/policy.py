@@ -39,6 +39,8 @@ UNLIKELY: Final = 0.02
 SAMPLES: Final = 8
 
 
+LED: Final = 3
+"""Words before a number by which a restatement is known to be about the same."""
 _NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d+)*")
 
 
@@ -219,9 +221,12 @@ def _slip_and_right(reading: Reading, episode: Episode) -> tuple[str, str, str] 
 
 
 def _stated_otherwise(reading: Reading, episode: Episode) -> tuple[str, str, str] | None:
-    """The same of a statement that is no equation, ``7 + 5 -> 13``: the last numbers of the two steps."""
+    """The same of a statement that is no equation, ``7 + 5 -> 13``: what follows the same words in both steps."""
     before, after = reading.steps[episode.target].text, reading.steps[episode.stop].text
     slip, right = (list(_NUMBER.finditer(text)) for text in (before, after))
     if not slip or not right or slip[-1][0] == right[-1][0]:
+        return None
+    said = [text[: found[-1].start()].split()[-LED:] for text, found in ((before, slip), (after, right))]
+    if len(said[0]) < LED or said[0] != said[1]:
         return None
     return _prefix(reading, episode.target) + before[: slip[-1].start()], slip[-1][0], right[-1][0]

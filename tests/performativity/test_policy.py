@@ -76,6 +76,9 @@ def test_statements_without_an_equals_sign() -> None:
     found = names(PolicyEvidence(policy, ScriptedPolicy({"25": 0.001, "24": 0.98}), samples=0), texts, "repair")
     assert found == ["policy_knew", "policy_learned"]
     assert [(prefix.rsplit("\n", 1)[-1], slip) for prefix, slip in policy.asked] == [("48 / 2 -> ", "25")]
+    elsewhere = ("48 / 2 -> 25, of 2 kinds", "48 / 2 -> 24, as it was", "48 + 24 -> 72", "A: 72")
+    assert names(PolicyEvidence(policy, policy, samples=0), elsewhere, "repair") == []
+    assert len(policy.asked) == 1
 
 
 def test_numbers_are_whole() -> None:
